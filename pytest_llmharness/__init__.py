@@ -1,0 +1,84 @@
+"""Test the harness, not the prompt: the public face. Names load when they are first used.
+
+PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .adapters.clocks.virtual import VirtualClock as VirtualClock
+    from .adapters.providers.scripted import ScriptedProvider as ScriptedProvider
+    from .adapters.tools.function import tool as tool
+    from .domain import fault as fault
+    from .domain.message import Message as Message
+    from .domain.request import Request as Request
+    from .domain.result import LLMResult as LLMResult
+    from .domain.tool import ToolCall as ToolCall
+    from .domain.tool import ToolSpec as ToolSpec
+    from .errors import CassetteMiss as CassetteMiss
+    from .errors import HarnessError as HarnessError
+    from .errors import MaxRetriesExceeded as MaxRetriesExceeded
+    from .harness.config import HarnessConfig as HarnessConfig
+    from .ports.approver import Approver as Approver
+    from .ports.cache import Cache as Cache
+    from .ports.clock import Clock as Clock
+    from .ports.limiter import RateLimiter as RateLimiter
+    from .ports.provider import Provider as Provider
+    from .ports.session_log import SessionLog as SessionLog
+    from .ports.store import ConversationStore as ConversationStore
+    from .ports.tool import Tool as Tool
+    from .ports.tracer import Tracer as Tracer
+    from .schema import Schema as Schema
+    from .schema import Verdict as Verdict
+    from .schema import Violation as Violation
+    from .wiring import Harness as Harness
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Approver": "ports.approver",
+    "Cache": "ports.cache",
+    "CassetteMiss": "errors",
+    "Clock": "ports.clock",
+    "ConversationStore": "ports.store",
+    "Harness": "wiring",
+    "HarnessConfig": "harness.config",
+    "HarnessError": "errors",
+    "LLMResult": "domain.result",
+    "MaxRetriesExceeded": "errors",
+    "Message": "domain.message",
+    "Provider": "ports.provider",
+    "RateLimiter": "ports.limiter",
+    "Request": "domain.request",
+    "Schema": "schema",
+    "ScriptedProvider": "adapters.providers.scripted",
+    "SessionLog": "ports.session_log",
+    "Tool": "ports.tool",
+    "ToolCall": "domain.tool",
+    "ToolSpec": "domain.tool",
+    "Tracer": "ports.tracer",
+    "Verdict": "schema",
+    "Violation": "schema",
+    "VirtualClock": "adapters.clocks.virtual",
+    "fault": "domain.fault",
+    "tool": "adapters.tools.function",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f".{home}", __name__)
+    value = module if home.endswith(f".{name}") and not hasattr(module, name) else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

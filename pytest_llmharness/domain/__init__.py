@@ -1,0 +1,1 @@
+"""Frozen values that every floor speaks in: no behaviour but their own, no dependency but errors."""

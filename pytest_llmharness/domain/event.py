@@ -1,0 +1,31 @@
+"""What happened during a run: the one vocabulary of streams, traces and logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class EventKind(StrEnum):
+    """The kinds of event a run can emit, in the order of the flow."""
+
+    ORCHESTRATE_START = "orchestrate_start"
+    PROVIDER_CALL = "provider_call"
+    TEXT_DELTA = "text_delta"
+    PROVIDER_ANSWER = "provider_answer"
+    PROVIDER_FAILED = "provider_failed"
+    VALIDATION_FAILED = "validation_failed"
+    REPAIR = "repair"
+    TOOL_EXECUTION = "tool_execution"
+    TOOL_RESULT = "tool_result"
+    ORCHESTRATE_COMPLETE = "orchestrate_complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. `data` holds JSON values, and the result in the last event."""
+
+    kind: EventKind
+    data: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,25 @@
+"""What a user asks a harness for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to a harness.
+
+    Args:
+        text: what the user says now.
+        history: earlier turns, oldest first.
+        session_id: continues a session; None starts one.
+        metadata: carried into the result untouched.
+    """
+
+    text: str
+    history: tuple[Message, ...] = ()
+    session_id: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,66 @@
+"""What a harness answers, and the closed list of ways in which it can fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ..errors import HarnessError
+
+
+class FailureReason(StrEnum):
+    """Every value that `metadata["failure_reason"]` can take."""
+
+    VALIDATION = "validation_failed_after_retries"
+    PROVIDER_REFUSED = "provider_refused"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    RATE_LIMITED = "rate_limited"
+    TIMEOUT = "timeout"
+    MAX_ITERATIONS = "max_iterations"
+    MAX_TOOL_DEPTH = "max_tool_depth"
+
+
+@dataclass(frozen=True, slots=True)
+class LLMResult:
+    """The outcome of one run (article 000's ten fields).
+
+    Args:
+        content: the answer's text; on failure what the user may read.
+        model: the model that answered last.
+        tokens_in, tokens_out: over all calls of the run.
+        duration_ms: wall time of the run on the clock port.
+        ttft_ms: time to first token of the last call; 0.0 where nothing reported it.
+        success: whether the answer passed every check.
+        retries: model calls beyond the first that a failure made necessary.
+        score: quality in 0..1, or None where nothing scored it.
+        metadata: "value" (the validated object), "session_id", "failure_reason", "error", "attempts".
+    """
+
+    content: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    duration_ms: float
+    ttft_ms: float
+    success: bool
+    retries: int = 0
+    score: float | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def unwrap(self) -> Any:
+        """Return the validated value (the text where no schema was given).
+
+        Raises:
+            HarnessError: what failed; `MaxRetriesExceeded` where no attempt was valid.
+        """
+        if self.success:
+            return self.metadata.get("value", self.content)
+        error = self.metadata.get("error")
+        if isinstance(error, HarnessError):
+            raise error
+        raise HarnessError(
+            f"the run failed: {self.metadata.get('failure_reason', 'no reason was recorded')}",
+            where=f"session {self.metadata.get('session_id', 'unknown')}",
+            fix="read result.metadata, or check result.success before unwrap()",
+        )

@@ -1,0 +1,46 @@
+"""What a model may call, and what it called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _object_schema() -> dict[str, Any]:
+    return {"type": "object", "properties": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """The contract of a tool as the model sees it.
+
+    Args:
+        name: the name the model calls.
+        description: one or two sentences for the model.
+        schema: JSON Schema (draft 2020-12) of the arguments, an object schema.
+        read_only: whether a call leaves the world as it was.
+    """
+
+    name: str
+    description: str = ""
+    schema: Mapping[str, Any] = field(default_factory=_object_schema)
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call the model proposes.
+
+    Args:
+        name: the tool's name, as the model wrote it.
+        arguments: the arguments by name.
+        id: the provider's id of the call; None where its dialect has none.
+        raw_arguments: the argument text as it came, where it is not a JSON object (cut off by a
+            token limit, say); `arguments` is then empty and the call must not run.
+    """
+
+    name: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    id: str | None = None
+    raw_arguments: str | None = None
