@@ -67,7 +67,35 @@ _HOMES = {
     "tool": "adapters.tools.function",
 }
 
-__all__ = sorted([*_HOMES, "__version__"])
+__all__ = [
+    "Approver",
+    "Cache",
+    "CassetteMiss",
+    "Clock",
+    "ConversationStore",
+    "Harness",
+    "HarnessConfig",
+    "HarnessError",
+    "LLMResult",
+    "MaxRetriesExceeded",
+    "Message",
+    "Provider",
+    "RateLimiter",
+    "Request",
+    "Schema",
+    "ScriptedProvider",
+    "SessionLog",
+    "Tool",
+    "ToolCall",
+    "ToolSpec",
+    "Tracer",
+    "Verdict",
+    "Violation",
+    "VirtualClock",
+    "__version__",
+    "fault",
+    "tool",
+]
 
 
 def __getattr__(name: str) -> Any:

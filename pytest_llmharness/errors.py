@@ -148,6 +148,11 @@ class StreamBroken(ProviderError):
     retryable = True
     partial: str = ""
 
+    def with_partial(self, text: str) -> StreamBroken:
+        """Return this error, holding the text that had arrived."""
+        self.partial = text
+        return self
+
 
 class CassetteError(HarnessError):
     """A cassette cannot be read or written; the file is left as it was."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,3 +45,10 @@ class ToolCall:
     arguments: dict[str, Any] = field(default_factory=dict)
     id: str | None = None
     raw_arguments: str | None = None
+
+    @property
+    def arguments_text(self) -> str:
+        """The arguments as JSON text, byte for byte as they came where they are no object."""
+        if self.raw_arguments is not None:
+            return self.raw_arguments
+        return json.dumps(self.arguments, ensure_ascii=False)

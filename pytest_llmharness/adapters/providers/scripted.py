@@ -1,0 +1,180 @@
+"""The scripted model: in-process, public, and as strict as a real one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import TypeAlias
+
+from ...domain.completion import Chunk, Completion, FinishReason, ToolCallDelta
+from ...domain.fault import Fault
+from ...domain.prompt import Prompt
+from ...domain.tool import ToolCall
+from ...domain.usage import Timing, Usage
+from ...errors import (
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    ScriptExhausted,
+    StreamBroken,
+)
+from ...ports.clock import Clock
+
+Answer: TypeAlias = str | ToolCall | Sequence[ToolCall] | Completion | Fault
+Step: TypeAlias = Answer | Callable[[Prompt], Answer]
+
+
+class ScriptedProvider:
+    """A model that answers from a list, one step a call.
+
+    Args:
+        script: the steps. A string is a text answer; a `ToolCall` or a list of them is a tool
+            turn; a `Completion` is taken as it is; a `fault.*` fails the call; a function gets the
+            prompt and returns one of these.
+        model: the model name reported.
+        clock: times the calls; None reports zero milliseconds.
+        chunk_chars: how many characters a streamed chunk holds.
+
+    `prompts` lists what was asked, in order. Token counts are words, and say so nowhere else.
+    """
+
+    name = "scripted"
+
+    def __init__(
+        self,
+        script: Iterable[Step],
+        *,
+        model: str = "scripted",
+        clock: Clock | None = None,
+        chunk_chars: int = 8,
+    ) -> None:
+        self._steps = list(script)
+        self.model: str | None = model
+        self._clock = clock
+        self._chunk_chars = chunk_chars
+        self.prompts: list[Prompt] = []
+
+    @property
+    def remaining(self) -> int:
+        """How many steps have not been asked for."""
+        return max(len(self._steps) - len(self.prompts), 0)
+
+    async def complete(self, prompt: Prompt) -> Completion:
+        """Return the next step.
+
+        Raises:
+            ScriptExhausted: the script has no step left.
+            ProviderError: the step is a fault.
+        """
+        started = self._now()
+        answer = self._next(prompt)
+        if isinstance(answer, Fault):
+            raise await _failure(answer)
+        return self._completed(answer, prompt, started)
+
+    async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+        """Yield the next step in chunks of `chunk_chars`."""
+        started = self._now()
+        answer = self._next(prompt)
+        text = answer.text if isinstance(answer, Fault) else ""
+        whole = None if isinstance(answer, Fault) else self._completed(answer, prompt, started)
+        for piece in self._pieces(whole.text if whole else text):
+            yield Chunk(text=piece)
+        if isinstance(answer, Fault):
+            raise await _failure(answer)
+        assert whole is not None
+        for chunk in _tail(whole):
+            yield chunk
+
+    async def aclose(self) -> None:
+        """Nothing to release."""
+
+    def _next(self, prompt: Prompt) -> Answer:
+        self.prompts.append(prompt)
+        position = len(self.prompts)
+        if position > len(self._steps):
+            raise ScriptExhausted(
+                f"the script has {len(self._steps)} steps, and call {position} asks for one more",
+                where=f"last message: {_clipped(prompt)}",
+                fix="add a step to the script, or bound the harness (HarnessConfig(max_retries=...))",
+            )
+        step = self._steps[position - 1]
+        return step(prompt) if callable(step) else step
+
+    def _completed(self, answer: Answer, prompt: Prompt, started: float) -> Completion:
+        if isinstance(answer, Completion):
+            return answer
+        text = answer if isinstance(answer, str) else ""
+        calls = _calls(answer)
+        finish: FinishReason = "tool_calls" if calls else "stop"
+        asked = sum(len(message.text.split()) for message in prompt.messages)
+        elapsed_ms = (self._now() - started) * 1e3
+        return Completion(
+            text=text,
+            tool_calls=calls,
+            finish=finish,
+            usage=Usage(asked, len(text.split()) + len(calls)),
+            timing=Timing(elapsed_ms, elapsed_ms),
+            model=prompt.options.model or self.model or "",
+        )
+
+    def _pieces(self, text: str) -> Iterable[str]:
+        step = self._chunk_chars
+        return (text[start : start + step] for start in range(0, len(text), step))
+
+    def _now(self) -> float:
+        return self._clock.now() if self._clock else 0.0
+
+
+def _calls(answer: Answer) -> tuple[ToolCall, ...]:
+    if isinstance(answer, ToolCall):
+        answer = [answer]
+    if isinstance(answer, str | Completion | Fault):
+        return ()
+    return tuple(
+        call if call.id else ToolCall(call.name, call.arguments, f"call_{index}", call.raw_arguments)
+        for index, call in enumerate(answer, 1)
+    )
+
+
+def _tail(whole: Completion) -> Iterable[Chunk]:
+    for index, call in enumerate(whole.tool_calls):
+        yield Chunk(tool_calls=(ToolCallDelta(index, call.name, call.arguments_text, call.id),))
+    yield Chunk(finish=whole.finish, usage=whole.usage, timing=whole.timing, model=whole.model)
+
+
+async def _failure(fault: Fault) -> ProviderError:
+    if fault.kind == "hang":
+        await asyncio.Event().wait()
+    where = "ScriptedProvider"
+    if fault.kind == "rate_limit":
+        return RateLimited(
+            "the model is rate limited (status 429)",
+            where=where,
+            fix="retry after the time the server names",
+            provider="scripted",
+            status=429,
+            retry_after_s=fault.retry_after_s,
+        )
+    if fault.kind == "cut":
+        return StreamBroken(
+            "the stream was cut before the answer ended",
+            where=where,
+            fix="retry the call; the text so far is in .partial",
+            provider="scripted",
+        ).with_partial(fault.text)
+    what = (
+        "connection refused" if fault.kind == "refuse_connection" else f"server error (status {fault.status})"
+    )
+    return ProviderUnavailable(
+        what,
+        where=where,
+        fix="retry, or fall back to another model",
+        provider="scripted",
+        status=fault.status,
+    )
+
+
+def _clipped(prompt: Prompt) -> str:
+    text = prompt.messages[-1].text if prompt.messages else ""
+    return repr(text if len(text) <= 80 else text[:77] + "...")
