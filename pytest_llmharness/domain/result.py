@@ -12,6 +12,7 @@ from ..errors import HarnessError
 class FailureReason(StrEnum):
     """Every value that `metadata["failure_reason"]` can take."""
 
+    INVALID_REQUEST = "invalid_request"
     VALIDATION = "validation_failed_after_retries"
     PROVIDER_REFUSED = "provider_refused"
     PROVIDER_UNAVAILABLE = "provider_unavailable"

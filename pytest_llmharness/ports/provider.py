@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from ..domain.completion import Chunk, Completion
@@ -24,8 +24,11 @@ class Provider(Protocol):
         """Return the whole answer."""
         ...
 
-    def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
-        """Yield the answer as it comes; the last chunk carries finish, usage and timing."""
+    def stream(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
+        """Yield the answer as it comes; the last chunk carries finish, usage and timing.
+
+        Closing the generator ends the call at the server.
+        """
         ...
 
     async def aclose(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from ...domain.completion import Chunk, Completion, FinishReason, ToolCallDelta
@@ -13,6 +13,7 @@ from ...domain.tool import ToolCall
 from ...domain.usage import Timing, Usage
 from ...errors import (
     ProviderError,
+    ProviderTimeout,
     ProviderUnavailable,
     RateLimited,
     ScriptExhausted,
@@ -32,7 +33,8 @@ class ScriptedProvider:
             turn; a `Completion` is taken as it is; a `fault.*` fails the call; a function gets the
             prompt and returns one of these.
         model: the model name reported.
-        clock: times the calls; None reports zero milliseconds.
+        clock: times the calls and limits a `fault.hang()` by `prompt.options.timeout_s`; None
+            reports zero milliseconds, and limits by the event loop's own time.
         chunk_chars: how many characters a streamed chunk holds.
 
     `prompts` lists what was asked, in order. Token counts are words, and say so nowhere else.
@@ -69,10 +71,10 @@ class ScriptedProvider:
         started = self._now()
         answer = self._next(prompt)
         if isinstance(answer, Fault):
-            raise await _failure(answer)
+            raise await self._failure(answer, prompt)
         return self._completed(answer, prompt, started)
 
-    async def stream(self, prompt: Prompt) -> AsyncIterator[Chunk]:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
         """Yield the next step in chunks of `chunk_chars`."""
         started = self._now()
         answer = self._next(prompt)
@@ -81,7 +83,7 @@ class ScriptedProvider:
         for piece in self._pieces(whole.text if whole else text):
             yield Chunk(text=piece)
         if isinstance(answer, Fault):
-            raise await _failure(answer)
+            raise await self._failure(answer, prompt)
         assert whole is not None
         for chunk in _tail(whole):
             yield chunk
@@ -100,6 +102,23 @@ class ScriptedProvider:
             )
         step = self._steps[position - 1]
         return step(prompt) if callable(step) else step
+
+    async def _failure(self, fault: Fault, prompt: Prompt) -> ProviderError:
+        if fault.kind != "hang":
+            return _failure(fault)
+        timeout_s = prompt.options.timeout_s
+        limit = self._clock.timeout(timeout_s) if self._clock else asyncio.timeout(timeout_s)
+        try:
+            async with limit:
+                await asyncio.Event().wait()
+        except TimeoutError:
+            pass
+        return ProviderTimeout(
+            f"the model did not answer within {timeout_s} s",
+            where="ScriptedProvider",
+            fix="raise Options(timeout_s=...) or HarnessConfig(timeout_seconds=...)",
+            provider="scripted",
+        )
 
     def _completed(self, answer: Answer, prompt: Prompt, started: float) -> Completion:
         if isinstance(answer, Completion):
@@ -143,9 +162,7 @@ def _tail(whole: Completion) -> Iterable[Chunk]:
     yield Chunk(finish=whole.finish, usage=whole.usage, timing=whole.timing, model=whole.model)
 
 
-async def _failure(fault: Fault) -> ProviderError:
-    if fault.kind == "hang":
-        await asyncio.Event().wait()
+def _failure(fault: Fault) -> ProviderError:
     where = "ScriptedProvider"
     if fault.kind == "rate_limit":
         return RateLimited(

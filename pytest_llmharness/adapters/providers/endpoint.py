@@ -1,0 +1,68 @@
+"""Where a provider's calls go, what mends them, and which texts nobody may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...errors import ProviderError
+
+_HIDDEN = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where calls go, and what a user can do when they fail.
+
+    Args:
+        provider: the adapter's name.
+        url: the address of the calls, fit to be read: no password, no query.
+        key_fix, start_fix, models_fix: how to give a key, start the server, list its models;
+            "{model}" in them stands for the model asked.
+        secrets: texts that no error may show.
+        model: the model asked.
+    """
+
+    provider: str
+    url: str
+    key_fix: str
+    start_fix: str
+    models_fix: str
+    secrets: tuple[str, ...] = ()
+    model: str = ""
+
+    def asking(self, model: str) -> Endpoint:
+        """Return this endpoint with the model of one call."""
+        return replace(self, model=model)
+
+    def fill(self, fix: str) -> str:
+        """Put the model's name where the fix leaves room for it."""
+        return fix.replace("{model}", self.model)
+
+    def hide(self, text: str) -> str:
+        """Return the text without the secrets."""
+        for secret in self.secrets:
+            text = text.replace(secret, _HIDDEN)
+        return text
+
+    def error(self, kind: type[ProviderError], what: str, fix: str, **facts: Any) -> ProviderError:
+        """Make an error of this kind that says where and how to mend, and no secret."""
+        return kind(
+            self.hide(what),
+            where=self.hide(f"{self.url} (model {self.model})"),
+            fix=self.hide(self.fill(fix)),
+            provider=self.provider,
+            **facts,
+        )
+
+
+def disguise(error: BaseException, at: Endpoint) -> None:
+    """Take the secrets out of a foreign error and its causes: tracebacks print them."""
+    link: BaseException | None = error
+    while link is not None:
+        link.args = tuple(at.hide(arg) if isinstance(arg, str) else arg for arg in link.args)
+        for name in ("message", "body", "error"):
+            value = vars(link).get(name)
+            if value is not None and at.hide(str(value)) != str(value):
+                setattr(link, name, at.hide(str(value)))
+        link = link.__cause__ or link.__context__

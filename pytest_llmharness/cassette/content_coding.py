@@ -1,0 +1,84 @@
+"""Undo a response's content coding, so that a cassette can be read, searched and redacted."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+
+from .take import Headers, RecordedResponse
+
+
+class _NoDecoder(Exception):
+    """The coding is unknown here, so the body has to stay as it is."""
+
+
+def decoded(response: RecordedResponse) -> RecordedResponse:
+    """Return the response with a plain body and without content-encoding.
+
+    A body that does not decode is one that some layer has decoded already. A coding that is not
+    known here (its library is not installed) leaves the response as it is.
+    """
+    codings = [coding.strip().lower() for coding in response.headers.get("content-encoding", "").split(",")]
+    body = response.body
+    try:
+        for coding in reversed(codings):
+            body = _decode(coding, body)
+    except _NoDecoder:
+        return response
+    if "content-encoding" not in response.headers:
+        return response
+    headers = response.headers.without("content-encoding")
+    if "content-length" in headers:
+        headers = Headers((*headers.without("content-length").pairs, ("content-length", str(len(body)))))
+    return replace(response, headers=headers, body=body)
+
+
+def _decode(coding: str, body: bytes) -> bytes:
+    if coding in ("", "identity") or not body:
+        return body
+    if coding not in _DECODERS:
+        raise _NoDecoder(coding)
+    try:
+        return _DECODERS[coding](body)
+    except (ImportError, AttributeError) as error:
+        raise _NoDecoder(coding) from error
+    except Exception:  # noqa: BLE001  # each library has its own error for bytes that are not coded
+        return body
+
+
+def _gzip(body: bytes) -> bytes:
+    return _inflate(body, zlib.MAX_WBITS | 16)
+
+
+def _deflate(body: bytes) -> bytes:
+    try:
+        return _inflate(body, zlib.MAX_WBITS)
+    except zlib.error:
+        return _inflate(body, -zlib.MAX_WBITS)
+
+
+def _inflate(body: bytes, wbits: int) -> bytes:
+    # An object, not zlib.decompress: clients hand out what arrived of a cut body, so we do too.
+    stream = zlib.decompressobj(wbits)
+    return stream.decompress(body) + stream.flush()
+
+
+def _brotli(body: bytes) -> bytes:
+    plain: bytes = import_module("brotli").decompress(body)
+    return plain
+
+
+def _zstd(body: bytes) -> bytes:
+    plain: bytes = import_module("zstandard").ZstdDecompressor().decompressobj().decompress(body)
+    return plain
+
+
+_DECODERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": _gzip,
+    "x-gzip": _gzip,
+    "deflate": _deflate,
+    "br": _brotli,
+    "zstd": _zstd,
+}

@@ -1,0 +1,128 @@
+"""`use_cassette`: put a cassette between this process and the network."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..domain.record_mode import RecordMode
+from ..errors import CassetteError, CassetteMiss, ConfigError
+from .loading import load_if_there
+from .recording import Recording
+from .storage import check_writable
+
+
+def use_cassette(
+    path: str | os.PathLike[str],
+    record_mode: str = "none",
+    *,
+    metadata: Mapping[str, Any] | None = None,
+    miss: type[CassetteMiss] = CassetteMiss,
+    fix: str | None = None,
+) -> AbstractContextManager[Recording]:
+    """Answer HTTP calls from a cassette, and record them where the mode says so.
+
+    Works outside pytest too, for sync and async code and threads, and for clients made before the
+    block as well as in it: httpx, httpx2, requests, urllib3, aiohttp and http.client. A transport
+    of your own (`MockTransport`, `ASGITransport`) is left alone. The cassette of the code that
+    calls answers: the innermost of its own thread or task, else the one opened last.
+
+    While recording, a stream reaches the client when it is complete; replayed, it comes at once.
+    Each recorded call is on disk before the client gets its answer. A call that fails on its way
+    is not recorded.
+
+    Args:
+        path: the file; new files are JSON whatever their suffix.
+        record_mode: "none" answers from the file only; "once" records a file that is not there
+            and then plays it; "new_episodes" plays what is there and adds what is not; "all" and
+            "rewrite" play nothing and replace the file with the first call they record.
+        metadata: kept in a file that is written, e.g. engine, dialect, model, base_url.
+        miss: the class to raise for a request that nothing answers.
+        fix: the command that a miss offers; by default this call with "new_episodes".
+
+    Returns:
+        A context manager of the recording: `.played`, `.recorded`, `.misses`, `.metadata`, `.path`.
+
+    Raises:
+        ConfigError: the record mode is unknown.
+        CassetteError: the file is broken, or cannot be read or written; it is left as it is.
+        CassetteMiss: in the block, by a call that no take answers. A missing file is no error
+            until then.
+    """
+    return _Block(_in_use(Path(path), record_mode, metadata, miss, fix))
+
+
+class _Block(AbstractContextManager[Recording]):
+    """For `with` only: as a decorator it would be over before an async function has run."""
+
+    def __init__(self, block: AbstractContextManager[Recording]) -> None:
+        self._block = block
+
+    def __enter__(self) -> Recording:
+        return self._block.__enter__()
+
+    def __exit__(self, *error: Any) -> bool | None:
+        return self._block.__exit__(*error)
+
+
+@contextmanager
+def _in_use(
+    path: Path,
+    record_mode: str,
+    metadata: Mapping[str, Any] | None,
+    miss: type[CassetteMiss],
+    fix: str | None,
+) -> Iterator[Recording]:
+    recording = _open(path, _mode(record_mode), metadata, miss, fix)
+    from .interception import answering
+
+    try:
+        with answering(recording):
+            yield recording
+    except BaseException as error:
+        _close_after(error, recording)
+        raise
+    recording.close()
+
+
+def _open(
+    path: Path,
+    mode: RecordMode,
+    metadata: Mapping[str, Any] | None,
+    miss: type[CassetteMiss],
+    fix: str | None,
+) -> Recording:
+    try:
+        cassette = load_if_there(path)
+    except CassetteError as error:
+        if fix:
+            error.fix = f"git checkout -- {path}   (or delete it and record it again: {fix})"
+        raise
+    again = fix or f'use_cassette("{path}", record_mode="new_episodes")'
+    recording = Recording(path, mode, cassette, metadata=metadata, miss=miss, fix=again)
+    if recording.records:
+        check_writable(path)
+    return recording
+
+
+def _mode(word: str) -> RecordMode:
+    try:
+        return RecordMode(word)
+    except ValueError:
+        valid = ", ".join(RecordMode)
+        raise ConfigError(
+            f"the record mode {word!r} is not known",
+            where="use_cassette(record_mode=...)",
+            fix=f"use one of {valid}",
+        ) from None
+
+
+def _close_after(error: BaseException, recording: Recording) -> None:
+    """Close without hiding the error that ended the block."""
+    try:
+        recording.close()
+    except CassetteError as unwritten:
+        error.add_note(str(unwritten))

@@ -1,0 +1,28 @@
+"""Repair layer: the next prompt carries the bad answer and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..domain.completion import Completion
+from ..domain.message import Message
+from ..domain.prompt import Prompt
+from .prompt import extended
+
+_OPENING = "Your previous output was invalid because:"
+
+
+def repair_prompt(prompt: Prompt, bad: Completion, problems: Sequence[str]) -> Prompt:
+    """Return the prompt that asks again: the old one, the bad answer, its faults.
+
+    Every attempt adds to the conversation, so no two retry prompts are equal.
+    """
+    return extended(prompt, Message.assistant(bad.text or "(nothing)"), Message.user(complaint(problems)))
+
+
+def complaint(problems: Sequence[str]) -> str:
+    """Return the words that tell the model what to mend (article 001's form)."""
+    if len(problems) == 1:
+        return f"{_OPENING} Validation error: {problems[0]}. Please retry."
+    lines = "\n".join(f"Validation error: {problem}" for problem in problems)
+    return f"{_OPENING}\n{lines}\nPlease retry."

@@ -1,0 +1,161 @@
+"""The fixtures. Each imports what it needs when a test first asks for it.
+
+PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .case import Case, case_of
+from .session import session_of
+
+if TYPE_CHECKING:
+    from ..adapters.providers.scripted import ScriptedProvider, Step
+    from ..live.engines import Engine
+    from ..ports.provider import Provider
+    from ..wiring import Harness
+
+
+@pytest.fixture
+def _llm_model(request: pytest.FixtureRequest) -> str | None:
+    """Which model this test asks, where several run side by side."""
+    model: str | None = getattr(request, "param", None)
+    return model
+
+
+@pytest.fixture
+def llm_cassette(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Record or replay the test's model calls; None where the test runs live.
+
+    The recording has `.path`, `.played` and `.recorded` (counts) and `.metadata`.
+    """
+    with session_of(request.config).cassette(case_of(request.node)) as recording:
+        yield recording
+
+
+@pytest.fixture
+def llm_engine(request: pytest.FixtureRequest, _llm_model: str | None) -> Engine:
+    """The model server of this test: `.base_url`, `.api_key`, `.model`, `.dialect`, `.name`.
+
+    Live it is a running server; in replay it says what the cassette was recorded with, and any
+    client pointed at it is answered from the cassette.
+    """
+    case = case_of(request.node)
+    session = session_of(request.config)
+    means = case.plan.means
+    if means == "skip":
+        pytest.skip(f"needs a live model: {case.command('--llm-live')}")
+    if means == "offline":
+        pytest.fail(_no_model(case), pytrace=False)
+    recording = request.getfixturevalue("llm_cassette")
+    if means == "replay":
+        return _recorded_engine(case, recording)
+    return session.engine(case, _llm_model)
+
+
+@pytest.fixture
+def llm_provider(request: pytest.FixtureRequest, llm_engine: Engine) -> Iterator[Provider]:
+    """A provider on the test's model: replayed from its cassette, or live."""
+    from ..wiring import PROVIDERS, make_provider
+
+    provider = make_provider(
+        llm_engine.name if llm_engine.name in PROVIDERS else llm_engine.dialect,
+        model=llm_engine.model,
+        base_url=llm_engine.base_url,
+        api_key=llm_engine.api_key,
+    )
+    yield provider
+    _on_portal(provider.aclose)
+
+
+@pytest.fixture
+def llm_script() -> Callable[..., ScriptedProvider]:
+    """Make a scripted model: `llm_script(["text", ToolCall(...), fault.rate_limit()])`."""
+
+    def script(steps: Iterable[Step], **settings: Any) -> ScriptedProvider:
+        from ..adapters.providers.scripted import ScriptedProvider
+
+        return ScriptedProvider(steps, **settings)
+
+    return script
+
+
+@pytest.fixture
+def llm_harness(request: pytest.FixtureRequest) -> Iterator[Callable[..., Harness]]:
+    """Make a harness: `llm_harness(["answer"], schema=...)`; without a script on `llm_provider`.
+
+    Takes what `Harness` takes. Scripted harnesses run in virtual time and replayed ones skip
+    their pauses, so a retry costs a test nothing.
+    """
+    made: list[Harness] = []
+
+    def harness(script_or_provider: Any = None, /, **settings: Any) -> Harness:
+        from ..wiring import Harness
+
+        provider = script_or_provider
+        if provider is None:
+            provider = request.getfixturevalue("llm_provider")
+        elif isinstance(provider, list | tuple):
+            provider = request.getfixturevalue("llm_script")(provider)
+        settings.setdefault("clock", _clock(provider, case_of(request.node)))
+        made.append(Harness(provider, **settings))
+        return made[-1]
+
+    yield harness
+    for each in made:
+        _on_portal(each.aclose)
+
+
+def _clock(provider: Any, case: Case) -> Any:
+    from ..adapters.clocks.skipping import SkippingClock
+    from ..adapters.clocks.system import SystemClock
+    from ..adapters.clocks.virtual import VirtualClock
+
+    if provider.name == "scripted":
+        return VirtualClock()
+    return SkippingClock() if case.plan.means == "replay" else SystemClock()
+
+
+def _recorded_engine(case: Case, recording: Any) -> Engine:
+    from ..live.engines import Engine
+
+    told = recording.metadata
+    if not case.cassette_path.is_file() or "dialect" not in told:
+        what = (
+            "this test has no cassette"
+            if not case.cassette_path.is_file()
+            else "the cassette names no engine"
+        )
+        pytest.fail(
+            f"{what}\n  where: {case.cassette_path}\n  fix:   {case.record_command()}",
+            pytrace=False,
+        )
+    return Engine(
+        name=told["engine"],
+        dialect=told["dialect"],
+        base_url=told["base_url"],
+        model=told["model"],
+        api_key="replay",
+    )
+
+
+def _no_model(case: Case) -> str:
+    return (
+        "this test has no model: no cassette and no marker\n"
+        f"  where: {case.item.nodeid} (cassette would be {case.cassette_path})\n"
+        "  fix:   script one: llm_script(['answer']) or llm_harness(['answer']);\n"
+        f"         or mark the test @pytest.mark.llm_cassette and record it: {case.record_command()};\n"
+        f"         or mark it @pytest.mark.llm_live: {case.command('--llm-live')}"
+    )
+
+
+def _on_portal(close: Callable[[], Any]) -> None:
+    """Close on the loop thread, where a sync call opened connections; else there are none."""
+    executors = sys.modules.get("pytest_llmharness.adapters.executors.portal")
+    if executors is not None:
+        executors.portal().run(close())

@@ -1,0 +1,6 @@
+"""JSON Schema from JSON text to a verdict that says how to mend the text."""
+
+from .compiled import Schema
+from .verdict import Verdict, Violation
+
+__all__ = ["Schema", "Verdict", "Violation"]

@@ -1,0 +1,131 @@
+"""The slow engine on the jsonschema package, for where the Rust core is missing.
+
+Its verdicts, pointers and keywords are those of the core; what differs is listed in
+tests/property/test_schema_agreement.py.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import jsonschema
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+
+from . import dialect, references, text
+from .references import pointer
+
+if TYPE_CHECKING:
+    from .._native._core import Finding
+
+Formats: TypeAlias = bool | Mapping[str, Callable[[str], object]]
+
+
+class PythonEngine:
+    """A compiled schema with the methods of the core's."""
+
+    def __init__(
+        self, source: str, draft: str | None, formats: Formats, registry: Sequence[tuple[str, str]], /
+    ) -> None:
+        root = _read("", source)
+        others = {uri.rstrip("#"): _read(uri, document) for uri, document in registry}
+        draft = draft or references.declared_draft(root, others)
+        references.forget_dialect([root, *others.values()], draft)
+        self._places = references.places_of([root, *others.values()])
+        kind = references.DRAFTS[draft][0]
+        extended = extend(kind, dialect.keywords(dict(kind.VALIDATORS)))  # type: ignore[no-untyped-call]
+        dialect.run.set(dialect.Run(remember=False))
+        for error in extended(kind.META_SCHEMA).iter_errors(root):
+            raise ValueError("invalid", "", self._finding(error))
+        known = references.registry_of(others, draft)
+        checker = _format_checker(kind, formats)
+        self._validator = extended(root, registry=known, format_checker=checker)
+        self._remember = not references.check(root, others, draft, known, self._places)
+
+    def accepts(self, source: str | bytes, /) -> bool:
+        """Whether the text is JSON that satisfies the schema."""
+        try:
+            value = text.read(_checked(source), integer=_integer)
+        except text.NoJson:
+            return False
+        dialect.run.set(dialect.Run(self._remember))
+        try:
+            return next(self._validator.iter_errors(value), None) is None
+        except RecursionError:
+            return False
+
+    def check(self, source: str | bytes, /) -> list[Finding]:
+        """Everything that is wrong with the text; an empty list where it is valid."""
+        try:
+            value = text.read(_checked(source), integer=_integer)
+        except text.NoJson:
+            return [("", "", "json", "null", [], None)]
+        dialect.run.set(dialect.Run(self._remember))
+        try:
+            return [self._finding(error) for error in self._validator.iter_errors(value)]
+        except RecursionError:
+            return [("", "", "schema", "null", [], None)]
+
+    def _finding(self, error: ValidationError) -> Finding:
+        keyword = "false" if error.validator is None else str(error.validator)
+        expected = dialect.expected_of(error)
+        return (
+            pointer(error.absolute_path),
+            self._place(error, keyword, expected),
+            keyword,
+            json.dumps(expected, sort_keys=True, ensure_ascii=False, separators=(",", ":")),
+            self._branches(error),
+            None,
+        )
+
+    def _place(self, error: ValidationError, keyword: str, expected: Any) -> str:
+        home = self._places.get(id(error.schema))
+        if home is None or keyword == "false":
+            return pointer(error.absolute_schema_path)
+        if keyword == "propertyNames" and isinstance(expected, dict):
+            keyword = expected["keyword"]
+        return f"{home}/{keyword}"
+
+    def _branches(self, error: ValidationError) -> list[list[Finding]]:
+        if error.validator not in ("anyOf", "oneOf") or not error.context:
+            return []
+        branches: list[list[Finding]] = [[] for _ in error.validator_value]  # type: ignore[union-attr]
+        for each in error.context:
+            branches[int(each.relative_schema_path[0])].append(self._finding(each))
+        return branches
+
+
+def _read(uri: str, document: str) -> Any:
+    try:
+        return text.read(document, integer=_integer)
+    except text.NoJson:
+        raise ValueError("json", uri, None) from None
+
+
+def _checked(source: object) -> str | bytes:
+    if isinstance(source, (str, bytes)):
+        return source
+    raise TypeError(f"the text to check must be str or bytes, not {type(source).__name__}")
+
+
+def _integer(digits: str) -> int | float:
+    """Keep what fits 64 bits exact, as the core does."""
+    number = int(digits)
+    return number if -(2**63) <= number < 2**64 else float(digits)
+
+
+def _format_checker(kind: Any, formats: Formats) -> jsonschema.FormatChecker | None:
+    if formats is False:
+        return None
+    checker = jsonschema.FormatChecker(formats=())
+    checker.checkers = dict(kind.FORMAT_CHECKER.checkers)
+    if isinstance(formats, Mapping):
+        for name, check in formats.items():
+            checker.checkers[name] = (_of_strings(check), ValueError)
+    return checker
+
+
+def _of_strings(check: Callable[[str], object]) -> Callable[[object], bool]:
+    return lambda value: not isinstance(value, str) or bool(check(value))

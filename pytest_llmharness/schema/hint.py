@@ -1,0 +1,212 @@
+"""Words for violations: what was asked for, what is there, and how to mend it.
+
+Both engines share them: a hint depends on the pointer, the keyword, what the keyword expects and
+the value, on nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from . import phrase, text
+
+if TYPE_CHECKING:
+    from .._native._core import Finding
+
+Explained: TypeAlias = tuple[str, str, str, str, str, str, tuple[int, int] | None]
+
+MAX_GOT = 80
+MAX_LINE = 300
+_TOLD_APART = 3
+
+
+def explained(value: Any, findings: Sequence[Finding]) -> Iterator[Explained]:
+    """Yield (pointer, schema pointer, keyword, expected, got, hint, span), in the value's order."""
+    places = _Places()
+    told = set()
+    for finding in sorted(findings, key=lambda finding: places.order(value, finding)):
+        pointer, schema_pointer, keyword, expected, _, span = finding
+        there = at(value, pointer)
+        line = clipped(_line(finding, value, places), MAX_LINE)
+        words = clipped(phrase.expectation(keyword, json.loads(expected)), MAX_LINE)
+        found = (pointer, schema_pointer, keyword, words, shown(there), line, span)
+        if found not in told:
+            told.add(found)
+            yield found
+
+
+def of_no_json(source: str | bytes) -> tuple[str, str]:
+    """Return (got, hint) for text that is no JSON."""
+    got = source.decode(errors="replace") if isinstance(source, bytes) else source
+    try:
+        text.read(source)
+    except text.NoJson as error:
+        reason = f": the text {error}"
+    else:
+        reason = ""
+    # A lone surrogate cannot be printed or sent.
+    got = clipped(got[: 2 * MAX_GOT], MAX_GOT).encode(errors="replace").decode()
+    return got, f"answer with one JSON value and nothing else{reason}"
+
+
+def of_inexpressible(pointer: str, what: str, why: str) -> str:
+    """Return the hint for a Python object that JSON cannot express."""
+    parts = parts_of(pointer)
+    subject = f"field '{clipped(parts[-1], 60)}'" if parts else phrase.WHOLE
+    return f"{subject} must be a JSON value, not {what}: {why}"
+
+
+def bounded(lines: Sequence[str], limit: int) -> str:
+    """Join whole lines up to `limit` bytes of UTF-8; the last one says how many were left out."""
+    room = limit - len(f"\nand {len(lines)} more")
+    kept = 0
+    for line in lines:
+        room -= len(line.encode()) + 1
+        if room < 0:
+            break
+        kept += 1
+    if kept == len(lines):
+        return "\n".join(lines)
+    return "\n".join([*lines[:kept], f"and {len(lines) - kept} more"])
+
+
+def shown(value: Any) -> str:
+    """Return a value as JSON of at most 80 characters, without writing more of it than that."""
+    if isinstance(value, str):
+        value = value[: 2 * MAX_GOT]
+    words = ""
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        words += piece[: 2 * MAX_GOT]
+        if len(words) > MAX_GOT:
+            break
+    return clipped(words, MAX_GOT)
+
+
+def clipped(words: str, limit: int) -> str:
+    """Return the words, cut to `limit` characters with a mark where they are longer."""
+    return words if len(words) <= limit else words[: limit - 3] + "..."
+
+
+def parts_of(pointer: str) -> list[str]:
+    """Split an RFC 6901 pointer into its unescaped parts."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def at(value: Any, pointer: str) -> Any:
+    """Return what a pointer leads to; None where it leads nowhere."""
+    for part in parts_of(pointer):
+        if isinstance(value, dict):
+            value = value.get(part)
+        elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            return None
+    return value
+
+
+def _line(finding: Finding, value: Any, places: _Places) -> str:
+    pointer, _, keyword, expected, _, _ = finding
+    if keyword in ("anyOf", "oneOf"):
+        return _of_alternatives(finding, value, places)
+    return phrase.sentence(_subject(value, pointer), keyword, json.loads(expected), at(value, pointer))
+
+
+def _of_alternatives(finding: Finding, value: Any, places: _Places) -> str:
+    """Explain the alternative that the value came closest to."""
+    pointer, _, keyword, _, branches, _ = finding
+    subject = _subject(value, pointer)
+    matched = sum(not branch for branch in branches)
+    if keyword == "oneOf" and matched > 1:
+        return phrase.too_many(subject, matched, len(branches))
+    failed = [branch for branch in branches if branch]
+    kinds = [_only_type(branch, pointer) for branch in failed]
+    if failed and all(kinds):
+        types = list(dict.fromkeys(kind for each in kinds for kind in each))
+        return phrase.sentence(subject, "type", types, at(value, pointer))
+    tag = _unknown_tag(failed, pointer)
+    if tag is not None:
+        place, options = tag
+        return phrase.sentence(_subject(value, place), "enum", options, at(value, place))
+    nearest = min(failed, key=lambda branch: _distance(branch, pointer), default=[])
+    if not nearest:
+        return phrase.sentence(subject, keyword, None, at(value, pointer))
+    ordered = sorted(nearest, key=lambda each: places.order(value, each))
+    lines = dict.fromkeys(_line(each, value, places) for each in ordered)
+    return "; ".join(list(lines)[:_TOLD_APART])
+
+
+def _unknown_tag(failed: Sequence[Sequence[Finding]], pointer: str) -> tuple[str, list[Any]] | None:
+    """Find the field that tells the alternatives apart, where its value fits none of them."""
+    options: dict[str, list[Any]] = {}
+    for branch in failed:
+        for found, _, keyword, expected, _, _ in branch:
+            if keyword in ("const", "enum") and found.count("/") == pointer.count("/") + 1:
+                asked = json.loads(expected)
+                options.setdefault(found, []).append(asked if keyword == "enum" else [asked])
+    for place, asked in options.items():
+        if len(asked) == len(failed) > 1:
+            return place, [option for each in asked for option in each]
+    return None
+
+
+def _only_type(branch: list[Finding], pointer: str) -> list[str]:
+    """The types a branch asks for, where the wrong type is all it complains about."""
+    if len(branch) != 1 or branch[0][0] != pointer or branch[0][2] != "type":
+        return []
+    types = json.loads(branch[0][3])
+    return types if isinstance(types, list) else [types]
+
+
+def _distance(branch: list[Finding], pointer: str) -> int:
+    """How far a value is from an alternative: a wrong kind or tag counts most."""
+    distance = 0
+    for found, _, keyword, *_ in branch:
+        if found == pointer and keyword == "type":
+            distance += 10_000
+        elif keyword == "const" or (keyword == "enum" and found.count("/") == pointer.count("/") + 1):
+            distance += 100
+        else:
+            distance += 1
+    return distance
+
+
+def _subject(value: Any, pointer: str) -> str:
+    """Name a place: the field it is, with the items of arrays on the way to it."""
+    parts = parts_of(pointer)
+    names: list[str] = []
+    for depth, part in enumerate(parts):
+        name = clipped(part, 60)
+        if isinstance(value, list):
+            array = clipped(parts[depth - 1], 60) if depth and names and names[-1] == "" else None
+            names.append(f"item {name} of '{array}'" if array else f"item {name}")
+        else:
+            names.append(f"field '{name}'" if depth == len(parts) - 1 else "")
+        value = at(value, "/" + part.replace("~", "~0").replace("/", "~1"))
+    return ", ".join(filter(None, names)) or phrase.WHOLE
+
+
+class _Places:
+    """Where things stand in a value, so that violations come in its order."""
+
+    def __init__(self) -> None:
+        self._positions: dict[int, dict[str, int]] = {}
+
+    def order(self, value: Any, finding: Finding) -> tuple[list[int], str, str]:
+        place = []
+        for part in parts_of(finding[0]):
+            if isinstance(value, dict):
+                place.append(self._position(value, part))
+                value = value.get(part)
+            elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
+                place.append(int(part))
+                value = value[int(part)]
+        return place, finding[2], finding[3]
+
+    def _position(self, members: dict[str, Any], key: str) -> int:
+        known = self._positions.get(id(members))
+        if known is None:
+            known = {name: number for number, name in enumerate(members)}
+            self._positions[id(members)] = known
+        return known.get(key, len(known))

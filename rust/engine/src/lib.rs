@@ -1,0 +1,14 @@
+//! JSON text to a JSON Schema verdict. Knows no Python, opens no file and no connection.
+//!
+//! The seam is small on purpose: [`Schema::compile`], [`Schema::accepts`], [`Schema::check`].
+
+mod blame;
+mod documents;
+mod reach;
+mod schema;
+mod stack;
+mod text;
+
+pub use blame::Violation;
+pub use jsonschema::Draft;
+pub use schema::{CompileError, Schema};

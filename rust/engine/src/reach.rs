@@ -1,0 +1,328 @@
+//! How far a schema can lead: what bounds the stack and the work of checking against it.
+
+use crate::documents::Documents;
+use serde_json::{Map, Value};
+use std::collections::HashMap;
+
+/// References to built-in metaschemas are not followed; none of them leads deeper than this.
+const METASCHEMA_CHAIN: usize = 32;
+/// More references in a row than any schema needs.
+const MAX_CHAIN: f64 = 4096.0;
+/// Beyond this many steps the search for repeating alternatives gives up and assumes them.
+const MAX_STEPS: usize = 4_000_000;
+
+const IN_PLACE: [&str; 4] = ["not", "if", "then", "else"];
+const BRANCHES: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+const IN_PLACE_MAPS: [&str; 2] = ["dependentSchemas", "dependencies"];
+const BELOW: [&str; 7] = [
+    "additionalProperties",
+    "items",
+    "additionalItems",
+    "contains",
+    "propertyNames",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+const BELOW_MAPS: [&str; 2] = ["properties", "patternProperties"];
+const REFERENCES: [&str; 3] = ["$ref", "$dynamicRef", "$recursiveRef"];
+
+/// What bounds a check against a schema.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reach {
+    /// How many schemas may look at one value, each because of the one before.
+    pub chain: usize,
+    /// How many ways to choose among alternatives come back with every level; 1 where none do.
+    pub fan_out: f64,
+}
+
+impl Reach {
+    /// Measure the schema; None where references go on beyond any use.
+    ///
+    /// References are followed by pointer, anchor and identifier. Where one of these is ambiguous
+    /// every candidate is followed, so the result may be too high, never too low.
+    pub fn of(documents: &Documents) -> Option<Self> {
+        let graph = Graph::of(documents);
+        let (chain, circular) = graph.heaviest(|_| 1.0);
+        if chain > MAX_CHAIN {
+            return None;
+        }
+        let chain = if circular { MAX_CHAIN.min(graph.nodes.len() as f64) } else { chain };
+        let recurring = graph.recurring();
+        let weight = |at| recurring.get(at).map_or(0.0, |&count: &u32| f64::from(count.max(1)).ln());
+        let beyond = if graph.leaves { METASCHEMA_CHAIN } else { 0 };
+        Some(Self { chain: chain as usize + beyond, fan_out: graph.heaviest(weight).0.exp() })
+    }
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Mark {
+    New,
+    Open,
+    Done(f64),
+}
+
+impl Mark {
+    fn sum(self) -> Option<f64> {
+        if let Self::Done(sum) = self { Some(sum) } else { None }
+    }
+}
+
+#[derive(Default)]
+struct Node {
+    /// Schemas that look at the same value.
+    in_place: Vec<usize>,
+    /// Schemas that look at a part of it.
+    below: Vec<usize>,
+    /// Of `in_place`: those that are alternatives.
+    alternatives: Vec<usize>,
+    /// Whether a reference leads to none of the documents.
+    leaves: bool,
+}
+
+struct Graph {
+    nodes: Vec<Node>,
+    /// Whether a reference leads out of the documents, that is to a built-in metaschema.
+    leaves: bool,
+}
+
+/// The schemas of all documents, by the address of their JSON object.
+struct Names<'d> {
+    index: HashMap<*const Value, usize>,
+    schemas: Vec<(&'d Value, &'d Value)>,
+    anchors: HashMap<&'d str, Vec<usize>>,
+    identifiers: HashMap<&'d str, Vec<usize>>,
+}
+
+impl<'d> Names<'d> {
+    fn of(documents: &'d Documents) -> Self {
+        let mut names = Self {
+            index: HashMap::new(),
+            schemas: Vec::new(),
+            anchors: HashMap::new(),
+            identifiers: HashMap::new(),
+        };
+        names.take(&documents.root, &documents.root);
+        for (uri, document) in &documents.others {
+            names.take(document, document);
+            let number = names.index.get(&std::ptr::from_ref(document)).copied();
+            names.identifiers.entry(last_part(uri)).or_default().extend(number);
+        }
+        names
+    }
+
+    /// Take in every object of a document: any of them may be what a pointer leads to.
+    fn take(&mut self, document: &'d Value, value: &'d Value) {
+        match value {
+            Value::Object(members) => {
+                let number = self.schemas.len();
+                self.index.insert(std::ptr::from_ref(value), number);
+                self.schemas.push((document, value));
+                self.take_names(members, number);
+                members.values().for_each(|member| self.take(document, member));
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.take(document, item)),
+            _ => {}
+        }
+    }
+
+    fn take_names(&mut self, members: &'d Map<String, Value>, number: usize) {
+        for keyword in ["$anchor", "$dynamicAnchor"] {
+            if let Some(name) = members.get(keyword).and_then(Value::as_str) {
+                self.anchors.entry(name).or_default().push(number);
+            }
+        }
+        for keyword in ["$id", "id"] {
+            if let Some(name) = members.get(keyword).and_then(Value::as_str) {
+                let known = if name.starts_with('#') { &mut self.anchors } else { &mut self.identifiers };
+                known.entry(last_part(name.trim_start_matches('#'))).or_default().push(number);
+            }
+        }
+        if members.get("$recursiveAnchor") == Some(&Value::Bool(true)) {
+            self.anchors.entry("").or_default().push(number);
+        }
+    }
+
+    fn number(&self, schema: &Value) -> Option<usize> {
+        self.index.get(&std::ptr::from_ref(schema)).copied()
+    }
+
+    /// Every schema that `reference`, standing in `document`, may lead to.
+    fn targets(&self, reference: &str, document: &Value) -> Vec<usize> {
+        let (uri, fragment) = reference.split_once('#').unwrap_or((reference, ""));
+        let fragment = percent_decoded(fragment);
+        let named = self.identifiers.get(last_part(uri)).map_or(&[][..], Vec::as_slice);
+        let bases = named.iter().filter_map(|&number| self.schemas.get(number)).map(|found| found.1);
+        let mut targets: Vec<usize> = if fragment.is_empty() || fragment.starts_with('/') {
+            // A pointer starts at the document, or at whatever embedded one it stands in.
+            let here = if uri.is_empty() { Some(document) } else { None };
+            let embedded = self.identifiers.values().flatten().filter(|_| uri.is_empty());
+            let embedded = embedded.filter_map(|&number| self.schemas.get(number)).map(|found| found.1);
+            let bases = bases.chain(here).chain(embedded);
+            bases.filter_map(|base| self.number(base.pointer(&fragment)?)).collect()
+        } else {
+            self.anchors.get(fragment.as_str()).cloned().unwrap_or_default()
+        };
+        targets.sort_unstable();
+        targets.dedup();
+        targets
+    }
+}
+
+/// The last part of a URI: what is left of it however its base is resolved.
+fn last_part(uri: &str) -> &str {
+    uri.trim_end_matches('#').rsplit('/').next().unwrap_or_default()
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut decoded = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let code = part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+        let rest = code.and_then(|_| part.get(2..));
+        match (code, rest) {
+            (Some(code), Some(rest)) => {
+                decoded.push(code);
+                decoded.extend(rest.bytes());
+            }
+            _ => {
+                decoded.push(b'%');
+                decoded.extend(part.bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+impl Graph {
+    fn of(documents: &Documents) -> Self {
+        let names = Names::of(documents);
+        let nodes = names.schemas.iter().map(|(document, schema)| Node::of(schema, document, &names));
+        let nodes: Vec<Node> = nodes.collect();
+        let leaves = nodes.iter().any(|node| node.leaves);
+        Self { nodes, leaves }
+    }
+
+    /// The greatest sum of `weight` on a path of schemas that look at one value, and whether
+    /// some path is a circle (its way back is then left out of the sum).
+    fn heaviest(&self, weight: impl Fn(usize) -> f64) -> (f64, bool) {
+        let mut marks = vec![Mark::New; self.nodes.len()];
+        let mut circular = false;
+        let mut heaviest = 0.0_f64;
+        for start in 0..self.nodes.len() {
+            let mut path = vec![start];
+            while let Some(&at) = path.last() {
+                let (Some(node), Some(&mark)) = (self.nodes.get(at), marks.get(at)) else { break };
+                let next =
+                    || node.in_place.iter().filter_map(|&next| marks.get(next).map(|mark| (next, *mark)));
+                let mark = match mark {
+                    Mark::New => {
+                        circular |= next().any(|(next, mark)| next == at || mark == Mark::Open);
+                        path.extend(next().filter(|(_, mark)| *mark == Mark::New).map(|(next, _)| next));
+                        Mark::Open
+                    }
+                    Mark::Open => {
+                        path.pop();
+                        let best = next().filter_map(|(_, mark)| mark.sum()).fold(0.0, f64::max);
+                        heaviest = heaviest.max(best + weight(at));
+                        Mark::Done(best + weight(at))
+                    }
+                    Mark::Done(_) => {
+                        path.pop();
+                        mark
+                    }
+                };
+                if let Some(slot) = marks.get_mut(at) {
+                    *slot = mark;
+                }
+            }
+        }
+        (heaviest, circular)
+    }
+
+    /// For every schema, how many of its alternatives lead back to it.
+    fn recurring(&self) -> Vec<u32> {
+        let mut steps = 0;
+        let count = |(number, node): (usize, &Node)| {
+            if node.alternatives.len() < 2 {
+                return 0;
+            }
+            let branches = node.alternatives.iter();
+            let back = branches.filter(|&&branch| self.leads(branch, number, &mut steps)).count();
+            u32::try_from(back).unwrap_or(u32::MAX)
+        };
+        self.nodes.iter().enumerate().map(count).collect()
+    }
+
+    /// Whether `to` can be reached; yes where the search has become too long.
+    fn leads(&self, from: usize, to: usize, steps: &mut usize) -> bool {
+        let mut seen = vec![false; self.nodes.len()];
+        let mut open = vec![from];
+        while let Some(at) = open.pop() {
+            *steps += 1;
+            if at == to || *steps > MAX_STEPS {
+                return true;
+            }
+            let Some(is_seen) = seen.get_mut(at) else { continue };
+            if std::mem::replace(is_seen, true) {
+                continue;
+            }
+            if let Some(node) = self.nodes.get(at) {
+                open.extend(node.in_place.iter().chain(&node.below));
+            }
+        }
+        false
+    }
+}
+
+impl Node {
+    fn of(schema: &Value, document: &Value, names: &Names<'_>) -> Self {
+        let mut node = Self::default();
+        let Some(members) = schema.as_object() else {
+            return node;
+        };
+        let number = |schema: &Value| names.number(schema);
+        for keyword in IN_PLACE {
+            node.in_place.extend(members.get(keyword).and_then(number));
+        }
+        for keyword in BRANCHES {
+            let branches = members.get(keyword).and_then(Value::as_array).into_iter().flatten();
+            let branches: Vec<usize> = branches.filter_map(number).collect();
+            node.in_place.extend(&branches);
+            if keyword != "allOf" {
+                node.alternatives.extend(branches);
+            }
+        }
+        for keyword in IN_PLACE_MAPS {
+            node.in_place.extend(schemas_of(members, keyword).filter_map(number));
+        }
+        for keyword in BELOW {
+            let below = members.get(keyword);
+            node.below.extend(below.and_then(number));
+            let items = below.and_then(Value::as_array).into_iter().flatten();
+            node.below.extend(items.filter_map(number));
+        }
+        let prefix = members.get("prefixItems").and_then(Value::as_array).into_iter().flatten();
+        node.below.extend(prefix.filter_map(number));
+        for keyword in BELOW_MAPS {
+            node.below.extend(schemas_of(members, keyword).filter_map(number));
+        }
+        for keyword in REFERENCES {
+            if let Some(reference) = members.get(keyword).and_then(Value::as_str) {
+                let targets = names.targets(reference, document);
+                node.leaves |= targets.is_empty();
+                node.in_place.extend(targets);
+                if keyword == "$recursiveRef" {
+                    node.in_place.extend(names.anchors.get("").into_iter().flatten());
+                }
+            }
+        }
+        node
+    }
+}
+
+fn schemas_of<'d>(
+    members: &'d Map<String, Value>,
+    keyword: &str,
+) -> impl Iterator<Item = &'d Value> + use<'d> {
+    members.get(keyword).and_then(Value::as_object).into_iter().flat_map(Map::values)
+}
