@@ -37,7 +37,7 @@ class Explained:
         return _rebuild, (type(self), self.__dict__.copy())
 
 
-def _rebuild(kind: type[Any], state: dict[str, Any]) -> Any:
+def _rebuild(kind: Any, state: dict[str, Any]) -> Any:
     error = kind.__new__(kind)
     error.__dict__.update(state)
     error.args = (error.what,)

@@ -20,9 +20,9 @@ class _Shown(Unignorable):
         return str(self)
 
 
-class FailedMiss(_Shown, CassetteMiss, pytest.fail.Exception):  # type: ignore[misc]  # msg is read-only
+class FailedMiss(_Shown, CassetteMiss, pytest.fail.Exception):  # type: ignore[name-defined, misc]
     """A cassette miss inside a test; also a `pytest.fail.Exception`."""
 
 
-class FailedConnection(_Shown, NetworkBlocked, pytest.fail.Exception):  # type: ignore[misc]  # msg is read-only
+class FailedConnection(_Shown, NetworkBlocked, pytest.fail.Exception):  # type: ignore[name-defined, misc]
     """A refused connection inside a test; also a `pytest.fail.Exception`."""

@@ -59,7 +59,7 @@ def llm_engine(request: pytest.FixtureRequest, _llm_model: str | None) -> Engine
 
 
 @pytest.fixture
-def llm_provider(request: pytest.FixtureRequest, llm_engine: Engine) -> Iterator[Provider]:
+def llm_provider(llm_engine: Engine) -> Iterator[Provider]:
     """A provider on the test's model: replayed from its cassette, or live."""
     from ..wiring import PROVIDERS, make_provider
 

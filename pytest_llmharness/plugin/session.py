@@ -62,7 +62,8 @@ class LLMSession:
 
     def adopt(self, items: list[pytest.Item]) -> None:
         """Make the case of every test that is ours."""
-        mode = self.settings["llm_record_mode"] if _given(self.config, "llm_record_mode") else None
+        chosen = self.settings["llm_record_mode"]
+        mode = None if chosen == "none" and not self.config.getoption("llm_record_mode") else chosen
         for item in items:
             if is_ours(item):
                 adopt(item, live_allowed=self.live_allowed, record_mode=mode)
@@ -217,11 +218,6 @@ def _value(config: pytest.Config, option: Option) -> Any:
             f"ini {option.name}: {value!r} is not valid; use one of {', '.join(option.choices)}"
         )
     return tuple(value) if option.kind == "list" else value
-
-
-def _given(config: pytest.Config, name: str) -> bool:
-    """Whether a value was chosen, by flag or ini key, so that it beats a test's marker."""
-    return config.getoption(name) is not None or bool(config.inicfg.get(name))
 
 
 def _shown(value: Any) -> str:

@@ -162,7 +162,10 @@ def _engine(
             return "rust", RustEngine(text, draft, formats, registry)
     from .fallback import PythonEngine
 
-    return "python", PythonEngine(text, draft, formats, registry)
+    try:
+        return "python", PythonEngine(text, draft, formats, registry)
+    except RecursionError:
+        raise ValueError("deep", "", None) from None
 
 
 def _refusal(

@@ -7,6 +7,7 @@ the value, on nothing else.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from .._native._core import Finding
 
 Explained: TypeAlias = tuple[str, str, str, str, str, str, tuple[int, int] | None]
+
+_LINE_ENDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 MAX_GOT = 80
 MAX_LINE = 300
@@ -29,8 +32,8 @@ def explained(value: Any, findings: Sequence[Finding]) -> Iterator[Explained]:
     for finding in sorted(findings, key=lambda finding: places.order(value, finding)):
         pointer, schema_pointer, keyword, expected, _, span = finding
         there = at(value, pointer)
-        line = clipped(_line(finding, value, places), MAX_LINE)
-        words = clipped(phrase.expectation(keyword, json.loads(expected)), MAX_LINE)
+        line = clipped(_on_one_line(_line(finding, value, places)), MAX_LINE)
+        words = clipped(_on_one_line(phrase.expectation(keyword, json.loads(expected))), MAX_LINE)
         found = (pointer, schema_pointer, keyword, words, shown(there), line, span)
         if found not in told:
             told.add(found)
@@ -55,7 +58,7 @@ def of_inexpressible(pointer: str, what: str, why: str) -> str:
     """Return the hint for a Python object that JSON cannot express."""
     parts = parts_of(pointer)
     subject = f"field '{clipped(parts[-1], 60)}'" if parts else phrase.WHOLE
-    return f"{subject} must be a JSON value, not {what}: {why}"
+    return _on_one_line(f"{subject} must be a JSON value, not {what}: {why}")
 
 
 def bounded(lines: Sequence[str], limit: int) -> str:
@@ -87,6 +90,11 @@ def shown(value: Any) -> str:
 def clipped(words: str, limit: int) -> str:
     """Return the words, cut to `limit` characters with a mark where they are longer."""
     return words if len(words) <= limit else words[: limit - 3] + "..."
+
+
+def _on_one_line(words: str) -> str:
+    """Escape what would end a line: names and patterns may hold it."""
+    return _LINE_ENDS.sub(lambda match: match[0].encode("unicode_escape").decode(), words)
 
 
 def parts_of(pointer: str) -> list[str]:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -31,7 +32,6 @@ PROVIDERS: dict[str, type[Any]] = {
     "anthropic": AnthropicProvider,
     "ollama": OllamaProvider,
 }
-EMPTY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 in_each_dialect = pytest.mark.parametrize("dialect", PROVIDERS)
 
 
@@ -56,15 +56,27 @@ class Door(socketserver.ThreadingTCPServer):
         return self._ended.acquire(timeout=5)
 
 
-class Guest(socketserver.BaseRequestHandler):
+class Guest(BaseHTTPRequestHandler):
+    """Serves one connection until the client hangs up."""
+
+    protocol_version = "HTTP/1.1"
     server: Door
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
 
     def handle(self) -> None:
         self.server.opened += 1
         with suppress(ConnectionError):
-            while self.request.recv(65536):
-                self.request.sendall(EMPTY)
+            super().handle()
         self.server.end()
+
+    def log_message(self, *_: object) -> None: ...
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from pytest_llmharness.domain.prompt import Options, Prompt
 from pytest_llmharness.domain.tool import ToolCall
 from pytest_llmharness.domain.usage import Timing, Usage
 from pytest_llmharness.errors import ProviderError, RateLimited
+from pytest_llmharness.ports.provider import Provider
 
 pytest_plugins = ["pytester"]
 
@@ -272,7 +273,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("broken", "clause", "lesson"), BROKEN)
-def test_clause_catches_its_bug(broken: type[ScriptedProvider], clause: str, lesson: str) -> None:
+def test_clause_catches_its_bug(broken: Callable[[], Provider], clause: str, lesson: str) -> None:
     """The clause fails on the adapter broken for it, and says what to mend."""
     with pytest.raises((AssertionError, pytest.fail.Exception)) as caught:
         getattr(Clauses(), clause)(broken())

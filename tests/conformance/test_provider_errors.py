@@ -28,6 +28,7 @@ from pytest_llmharness.domain.prompt import Options, Prompt
 from pytest_llmharness.errors import (
     AuthenticationFailed,
     BadRequest,
+    CassetteError,
     CassetteMiss,
     ConfigError,
     ContextOverflow,
@@ -115,10 +116,9 @@ def provider(dialect: str, url: str, key: str | None = KEY) -> SdkProvider[Any]:
 def text_pieces(dialect: str, *texts: str) -> list[bytes]:
     """The first chunks of a streamed text answer, without its end."""
     if dialect == "openai":
-        deltas = [
-            {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]} for text in texts
-        ]
-        return [b"data: " + json.dumps({"model": "toy", **delta}).encode() + b"\n\n" for delta in deltas]
+        choices = [{"index": 0, "delta": {"content": text}, "finish_reason": None} for text in texts]
+        chunks = [{"model": "toy", "choices": [choice]} for choice in choices]
+        return [b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks]
     if dialect == "ollama":
         parts = [
             {"model": "toy", "message": {"role": "assistant", "content": text}, "done": False}
@@ -503,14 +503,18 @@ def test_stream_may_be_stepped_by_many_tasks(dialect: str) -> None:
     """Each step of a stream may run in a task of its own, as the sync face does, limit included."""
 
     async def act(model: SdkProvider[Any], server: RawServer) -> str:
-        stream = model.stream(Prompt(PROMPT.messages, options=Options(timeout_s=0.05)))
-        heard = ""
+        model._clock = clock = SkippingClock()
+        stream = model.stream(Prompt(PROMPT.messages, options=Options(timeout_s=100)))
+        steps = [await asyncio.ensure_future(step(stream)) for _ in range(2)]
+        await clock.sleep(101)
         with pytest.raises(ProviderTimeout):
-            while True:
-                heard += (await asyncio.ensure_future(anext(stream))).text  # type: ignore[arg-type]
-        return heard
+            await asyncio.ensure_future(step(stream))
+        return "".join(chunk.text for chunk in steps)
 
-    assert at_a_hanging_server(dialect, True, act) in ("Hello", "He", "")
+    async def step(stream: AsyncIterator[Chunk]) -> Chunk:
+        return await anext(stream)
+
+    assert at_a_hanging_server(dialect, True, act) == "Hello"
 
 
 # --- what must pass, and what must not start ---
@@ -518,18 +522,21 @@ def test_stream_may_be_stepped_by_many_tasks(dialect: str) -> None:
 
 @in_each_dialect
 @either_way
-def test_unignorable_errors_pass_through(dialect: str, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cassette miss raised below the SDK comes out as it is."""
+@pytest.mark.parametrize("kind", [CassetteMiss, CassetteError])
+def test_our_own_errors_pass_through(
+    dialect: str, call: Call, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a cassette raises below the SDK comes out as it is, however the SDK wraps it."""
     library = "httpx" if dialect == "ollama" else "httpx2"
 
-    async def miss(*_: object) -> None:
-        raise CassetteMiss("no take answers", where="a cassette", fix="record it")
+    async def fail(*_: object) -> None:
+        raise kind("no take answers", where="a cassette", fix="record it")  # type: ignore[call-arg]
 
-    monkeypatch.setattr(f"{library}.AsyncHTTPTransport.handle_async_request", miss)
+    monkeypatch.setattr(f"{library}.AsyncHTTPTransport.handle_async_request", fail)
 
     async def run() -> None:
         model = provider(dialect, "http://127.0.0.1:9")
-        with pytest.raises(CassetteMiss):
+        with pytest.raises(kind):
             await call(model)
         await model.aclose()
 

@@ -583,7 +583,7 @@ def test_ollama_sends_tools_and_their_results(ollama: OllamaProvider, chat: resp
 
 def test_ollama_reads_counts_and_times(ollama: OllamaProvider, chat: respx.Route) -> None:
     """Counts and the time to the first token are the server's; missing counts are 0."""
-    facts = {"prompt_eval_count": 11, "eval_count": 5, "prompt_eval_duration": 2_500_000}
+    facts: dict[str, Any] = {"prompt_eval_count": 11, "eval_count": 5, "prompt_eval_duration": 2_500_000}
     chat.return_value = httpx.Response(200, json=ollama_answer(**facts))
     answer = complete(ollama, ask())
     assert (answer.usage, answer.timing.ttft_ms) == (Usage(11, 5), 2.5)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_llmharness.adapters.clocks.virtual import VirtualClock
-from pytest_llmharness.adapters.providers.scripted import ScriptedProvider
+from pytest_llmharness.adapters.providers.scripted import ScriptedProvider, Step
 from pytest_llmharness.domain import fault
 from pytest_llmharness.domain.completion import Chunk, ChunkCollector, Completion
 from pytest_llmharness.domain.message import Message
@@ -113,7 +113,7 @@ def test_cut_sends_its_text_first() -> None:
 
 def test_stream_adds_up_to_the_completion() -> None:
     """Chunks of the given size add up to what an unstreamed call returns."""
-    steps = ["a text of some length", [ToolCall("add", {"a": 1}), ToolCall("raw", {}, "r", "{")]]
+    steps: list[Step] = ["a text of some length", [ToolCall("add", {"a": 1}), ToolCall("raw", {}, "r", "{")]]
     whole, streamed = ScriptedProvider(steps), ScriptedProvider(steps, chunk_chars=3)
     for _ in steps:
         chunks = asyncio.run(chunks_of(streamed))
@@ -131,7 +131,7 @@ def test_hang_ends_at_the_limit(streaming: bool) -> None:
     clock = VirtualClock()
     model = ScriptedProvider([fault.hang()], clock=clock)
     with pytest.raises(ProviderTimeout, match="120"):
-        asyncio.run(chunks_of(model) if streaming else model.complete(PROMPT))  # type: ignore[arg-type]
+        asyncio.run(chunks_of(model) if streaming else model.complete(PROMPT))
     assert clock.now() == 120
 
 

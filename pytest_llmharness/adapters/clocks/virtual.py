@@ -39,7 +39,7 @@ class VirtualClock:
             await asyncio.sleep(0)
             return
         woken = asyncio.get_running_loop().create_future()
-        alarm = self._set_alarm(seconds, lambda: woken.done() or woken.set_result(None))
+        alarm = self._set_alarm(seconds, lambda: None if woken.done() else woken.set_result(None))
         try:
             await woken
         finally:

@@ -109,3 +109,13 @@ def portal() -> Portal:
             _portal = Portal()
             atexit.register(_portal.close)
         return _portal
+
+
+def close_portal() -> None:
+    """Stop this process's portal, if there is one; the next call starts another."""
+    global _portal  # noqa: PLW0603 - one loop thread per process is the point
+    with _lock:
+        if _portal is not None:
+            atexit.unregister(_portal.close)
+            _portal.close()
+            _portal = None

@@ -101,9 +101,9 @@ def _endpoint(url: str, key: str | None) -> Endpoint:
     return Endpoint(
         provider="anthropic",
         url=f"{shown}/v1/messages",
-        key_fix="export ANTHROPIC_API_KEY=... , or pass api_key=... "
-        "(a key from the environment goes to no loopback address)",
+        key_fix="export ANTHROPIC_API_KEY=...  # or pass api_key=...; "
+        "a key from the environment goes to no loopback address",
         start_fix=listing,
-        models_fix=f"{listing}  (it must list {{model}})",
+        models_fix=f"{listing}  # must list {{model}}",
         secrets=(*filter(None, [key]), *password_in(url)),
     )

@@ -128,9 +128,9 @@ def _endpoint(url: str, key: str | None) -> Endpoint:
     return Endpoint(
         provider="ollama",
         url=f"{readable_url(url)}/api/chat",
-        key_fix="export OLLAMA_API_KEY=... , or pass api_key=...",
+        key_fix="export OLLAMA_API_KEY=...  # or pass api_key=...",
         start_fix="ollama serve",
-        models_fix="ollama pull {model}  (ollama list shows what is there)",
+        models_fix="ollama pull {model}  # ollama list shows what is there",
         secrets=(*filter(None, [key]), *password_in(url)),
     )
 

@@ -132,15 +132,15 @@ def _preset(name: str, base_url: str | None) -> Preset:
 
 def _endpoint(name: str, preset: Preset, url: str, secrets: tuple[str, ...]) -> Endpoint:
     shown = readable_url(url)
-    key = f"export {preset.key_variable}=... , or pass" if preset.key_variable else "pass"
+    key = f"export {preset.key_variable}=...  # or " if preset.key_variable else ""
     bearer = f' -H "Authorization: Bearer ${preset.key_variable}"' if preset.key_variable else ""
     listing = f"curl -sS {shown}/models{bearer}"
     return Endpoint(
         provider=name,
         url=f"{shown}/chat/completions",
-        key_fix=f"{key} api_key=... (a key from the environment goes to no loopback address)",
+        key_fix=f"{key}pass api_key=...; a key from the environment goes to no loopback address",
         start_fix=preset.start if preset.start and is_loopback(url) else listing,
-        models_fix=f"{listing}  (it must list {{model}})",
+        models_fix=f"{listing}  # must list {{model}}",
         secrets=secrets,
     )
 

@@ -123,8 +123,9 @@ class SdkProvider(ABC, Generic[Client]):
     def _named(
         self, error: Exception, at: Endpoint, prompt: Prompt, partial: str | None
     ) -> HarnessError | None:
-        if isinstance(error, HarnessError):
-            return error
+        own = _harness_error_in(error)
+        if own is not None:
+            return own
         explained = self._explain(error, at, partial)
         if explained is not None:
             return explained
@@ -188,6 +189,13 @@ class _Stopwatch:
 
     def _elapsed_s(self) -> float:
         return self._clock.now() - self._started
+
+
+def _harness_error_in(error: BaseException | None) -> HarnessError | None:
+    # What our own transports raise (a damaged cassette, say) comes back wrapped by some SDKs.
+    while error is not None and not isinstance(error, HarnessError):
+        error = error.__cause__
+    return error
 
 
 def _reraise(named: HarnessError | None, error: Exception, at: Endpoint) -> NoReturn:
