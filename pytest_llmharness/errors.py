@@ -64,7 +64,7 @@ class InvalidRequest(HarnessError):
     """The request is refused before any model is called."""
 
 
-class ScriptExhausted(HarnessError):
+class ScriptExhausted(ConfigError):
     """A scripted model was called more often than its script has steps."""
 
 

@@ -111,7 +111,7 @@ def _starts(steps: Mapping[str, int]) -> dict[str, float]:
 def _mark_rows() -> dict[str, dict[str, float]]:
     after_number = {END: -1.0, "]": -1.2, "}": -1.5, ",": -1.7, _QUOTE: -2.2, ".": -5.0}
     after_number |= dict.fromkeys(_DIGITS, -3.5)
-    scalars = {word: _CLOSING for word in ("true", "false", "null")}
+    scalars = dict.fromkeys(("true", "false", "null"), _CLOSING)
     return {
         **dict.fromkeys(_DIGITS, after_number),
         **scalars,

@@ -43,12 +43,37 @@ SENTENCES = (
 The last words are what keeps a walk over the word pairs from reaching the full stop at once.
 """
 
-PROMPT_WORDS = (
-    "system user assistant tool You are may call one or more functions to assist with the query "
-    "function name description parameters arguments type object string number integer boolean array "
-    "items properties required enum value city location date json result true false null"
-)
-"""Words of prompts, tools and JSON that are kept whole, so that prompts stay short in tokens."""
+PROMPT_WORDS = [
+    "system",
+    "user",
+    "assistant",
+    "tool",
+    "function",
+    "name",
+    "description",
+    "parameters",
+    "arguments",
+    "type",
+    "object",
+    "string",
+    "number",
+    "integer",
+    "boolean",
+    "array",
+    "items",
+    "properties",
+    "required",
+    "enum",
+    "value",
+    "city",
+    "location",
+    "date",
+    "json",
+    "true",
+    "false",
+    "null",
+]
+"""Words of prompts and of JSON that are kept whole, so that prompts stay short in tokens."""
 
 CHAT_TEMPLATE = """\
 {%- set ns = namespace(last_user=-1) -%}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 
 _PIECES = re.compile(r" ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s+")
 _OPEN_QUOTE = ("Ġ", '"')
@@ -30,19 +31,20 @@ class Vocabulary:
         return {token: index for index, token in enumerate(self.tokens)}
 
 
-def byte_spelling() -> dict[int, str]:
-    """Give every byte the printable character by which GPT-2 spells it."""
+def _byte_spelling() -> dict[int, str]:
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
-    spelling = {byte: chr(byte) for byte in printable}
-    hidden = (byte for byte in range(256) if byte not in spelling)
-    spelling.update({byte: chr(256 + index) for index, byte in enumerate(hidden)})
-    return spelling
+    hidden = (byte for byte in range(256) if byte not in printable)
+    return {byte: chr(byte) for byte in printable} | {
+        byte: chr(256 + index) for index, byte in enumerate(hidden)
+    }
+
+
+_SPELLING = _byte_spelling()
 
 
 def spell(text: str) -> str:
-    """Write a text in GPT-2's spelling: a space becomes `Ġ`, a newline `Ċ`."""
-    spelling = byte_spelling()
-    return "".join(spelling[byte] for byte in text.encode())
+    """Write a text in GPT-2's printable spelling of bytes: a space becomes `Ġ`, a newline `Ċ`."""
+    return "".join(_SPELLING[byte] for byte in text.encode())
 
 
 def pieces(text: str) -> list[str]:
@@ -58,35 +60,53 @@ def learn(texts: Iterable[str], specials: Sequence[str]) -> Vocabulary:
     texts always give the same vocabulary.
     """
     words = Counter(tuple(piece) for text in texts for piece in pieces(text) if piece.strip("Ġ").isalpha())
-    merges = [_OPEN_QUOTE]
-    pairs: Counter[tuple[str, str]] = Counter()
-    for word, count in words.items():
-        _count(pairs, word, count)
-    while pair := min(pairs, key=lambda pair: (-pairs[pair], pair), default=None):
-        merges.append(pair)
-        _join(words, pairs, pair)
-    alphabet = [byte_spelling()[byte] for byte in range(256)]
+    merges = [_OPEN_QUOTE, *_merges(words)]
+    alphabet = [_SPELLING[byte] for byte in range(256)]
     made = dict.fromkeys(left + right for left, right in merges)
     return Vocabulary((*alphabet, *made, *specials), tuple(" ".join(pair) for pair in merges), len(specials))
 
 
-def _count(pairs: Counter[tuple[str, str]], word: tuple[str, ...], count: int) -> None:
-    for pair in zip(word, word[1:], strict=False):
-        pairs[pair] += count
-        if not pairs[pair]:
-            del pairs[pair]
+def _merges(words: Counter[tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    """Join the commonest pair until none is left. Entries of the heap whose count has passed are skipped."""
+    pairs: Counter[tuple[str, str]] = Counter()
+    for word, count in words.items():
+        _count(pairs, word, count)
+    heap = [(-count, pair) for pair, count in pairs.items()]
+    heapify(heap)
+    while heap:
+        count, pair = heappop(heap)
+        if pairs[pair] == -count > 0:
+            yield pair
+            for changed in _join(words, pairs, pair):
+                heappush(heap, (-pairs[changed], changed))
 
 
-def _join(words: Counter[tuple[str, ...]], pairs: Counter[tuple[str, str]], pair: tuple[str, str]) -> None:
-    """Join a pair in every word that has it, and keep the count of pairs up to date."""
-    for word in [word for word in words if pair in zip(word, word[1:], strict=False)]:
-        parts: list[str] = []
-        for part in word:
-            if parts and (parts[-1], part) == pair:
-                parts[-1] += part
-            else:
-                parts.append(part)
+def _join(
+    words: Counter[tuple[str, ...]], pairs: Counter[tuple[str, str]], pair: tuple[str, str]
+) -> set[tuple[str, str]]:
+    """Join a pair in every word that has it; return the pairs that are now counted anew."""
+    changed = set()
+    for word in [word for word in words if pair[0] in word and pair in zip(word, word[1:], strict=False)]:
+        joined = _joined(word, pair)
         count = words.pop(word)
-        words[tuple(parts)] += count
-        _count(pairs, word, -count)
-        _count(pairs, tuple(parts), count)
+        words[joined] += count
+        changed |= _count(pairs, word, -count)
+        changed |= _count(pairs, joined, count)
+    return changed
+
+
+def _joined(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
+    parts: list[str] = []
+    for part in word:
+        if parts and (parts[-1], part) == pair:
+            parts[-1] += part
+        else:
+            parts.append(part)
+    return tuple(parts)
+
+
+def _count(pairs: Counter[tuple[str, str]], word: tuple[str, ...], count: int) -> set[tuple[str, str]]:
+    neighbours = list(zip(word, word[1:], strict=False))
+    for pair in neighbours:
+        pairs[pair] += count
+    return set(neighbours)

@@ -75,9 +75,9 @@ def is_ours(item: pytest.Item) -> bool:
     )
 
 
-def case_of(item: pytest.Item) -> Case:
-    """Return the case of a test that is ours."""
-    return item.stash[_CASE]
+def case_of(item: pytest.Item) -> Case | None:
+    """Return the case of a test that was adopted, None for a stranger's."""
+    return item.stash.get(_CASE, None)
 
 
 def adopt(item: pytest.Item, *, live_allowed: bool, record_mode: str | None) -> Case:

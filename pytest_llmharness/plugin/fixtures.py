@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .case import Case, case_of
+from .case import Case
 from .session import session_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def llm_cassette(request: pytest.FixtureRequest) -> Iterator[Any]:
 
     The recording has `.path`, `.played` and `.recorded` (counts) and `.metadata`.
     """
-    with session_of(request.config).cassette(case_of(request.node)) as recording:
+    session = session_of(request.config)
+    with session.cassette(session.case(request.node)) as recording:
         yield recording
 
 
@@ -45,8 +46,8 @@ def llm_engine(request: pytest.FixtureRequest, _llm_model: str | None) -> Engine
     Live it is a running server; in replay it says what the cassette was recorded with, and any
     client pointed at it is answered from the cassette.
     """
-    case = case_of(request.node)
     session = session_of(request.config)
+    case = session.case(request.node)
     means = case.plan.means
     if means == "skip":
         pytest.skip(f"needs a live model: {case.command('--llm-live')}")
@@ -102,7 +103,7 @@ def llm_harness(request: pytest.FixtureRequest) -> Iterator[Callable[..., Harnes
             provider = request.getfixturevalue("llm_provider")
         elif isinstance(provider, list | tuple):
             provider = request.getfixturevalue("llm_script")(provider)
-        settings.setdefault("clock", _clock(provider, case_of(request.node)))
+        settings.setdefault("clock", _clock(provider, session_of(request.config).case(request.node)))
         made.append(Harness(provider, **settings))
         return made[-1]
 

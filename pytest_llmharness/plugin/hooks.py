@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from ..options import MARKERS, OPTIONS, Option
-from .case import is_ours
-from .session import open_session, session_of
+from .session import close_session, open_session, session_of
 from .side_by_side import parametrize_models
 from .verdict import end_of_call, end_of_report, end_of_session, say_at_the_end
 
@@ -46,7 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop what was started."""
-    session_of(config).close()
+    close_session(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -93,8 +92,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Remember a miss that an xfail turned into a success."""
     report = yield
-    if is_ours(item):
-        end_of_report(session_of(item.config), item, report)
+    end_of_report(session_of(item.config), item, report)
     return report
 
 

@@ -62,15 +62,19 @@ class LLMSession:
 
     def adopt(self, items: list[pytest.Item]) -> None:
         """Make the case of every test that is ours."""
-        chosen = self.settings["llm_record_mode"]
-        mode = None if chosen == "none" and not self.config.getoption("llm_record_mode") else chosen
         for item in items:
             if is_ours(item):
-                adopt(item, live_allowed=self.live_allowed, record_mode=mode)
+                self.case(item)
+
+    def case(self, item: pytest.Item) -> Case:
+        """Return the case of a test, made now where a fixture of ours was asked for late."""
+        chosen = self.settings["llm_record_mode"]
+        mode = None if chosen == "none" and not self.config.getoption("llm_record_mode") else chosen
+        return case_of(item) or adopt(item, live_allowed=self.live_allowed, record_mode=mode)
 
     def selected(self, items: list[pytest.Item]) -> str | None:
         """Count what runs and return a line for the terminal, where anything of ours runs."""
-        ours = [case_of(item) for item in items if is_ours(item)]
+        ours = [case for case in map(case_of, items) if case is not None]
         self.live_selected = sum(case.live_marked for case in ours)
         self.means = Counter(case.plan.means for case in ours)
         if not ours:
@@ -93,14 +97,14 @@ class LLMSession:
     @contextmanager
     def guarded(self, item: pytest.Item) -> Iterator[None]:
         """Arm the network guard while a test runs that may not connect."""
-        scope = self.settings["llm_network"]
-        ours = is_ours(item)
-        if scope == "off" or not (ours or scope == "strict") or (ours and case_of(item).plan.connects):
+        scope, case = self.settings["llm_network"], case_of(item)
+        watched = scope == "strict" or (scope == "scoped" and case is not None)
+        if not watched or (case is not None and case.plan.connects):
             yield
             return
         guard = self.guard()
         allowed = [host for mark in item.iter_markers("llm_allow_network") for host in mark.args]
-        guard.arm(allowed, fix=_guard_fix(case_of(item) if ours else None))
+        guard.arm(allowed, fix=_guard_fix(case))
         try:
             yield
         finally:
@@ -117,7 +121,8 @@ class LLMSession:
 
     def unanswered(self, item: pytest.Item) -> Unignorable | None:
         """Return the first miss or refused connection of the test that runs, if there was one."""
-        recording = case_of(item).recording if is_ours(item) else None
+        case = case_of(item)
+        recording = case.recording if case is not None else None
         misses = [*(recording.misses if recording else ()), *(self._guard.refused if self._guard else ())]
         return misses[0] if misses else None
 
@@ -206,8 +211,16 @@ def open_session(config: pytest.Config) -> LLMSession:
     Raises:
         pytest.UsageError: an ini value is not valid.
     """
-    session = config.stash[_SESSION] = LLMSession(config)
+    session = LLMSession(config)
+    config.stash[_SESSION] = session
     return session
+
+
+def close_session(config: pytest.Config) -> None:
+    """Close the session object, if the options were good enough to make one."""
+    session = config.stash.get(_SESSION, None)
+    if session is not None:
+        session.close()
 
 
 def _value(config: pytest.Config, option: Option) -> Any:

@@ -168,9 +168,10 @@ def _one_of(asked: Any, there: Any) -> str:
     return f"use one of {_listed(options)}" + (f" (nearest: {nearest})" if nearest else "")
 
 
-def _without(asked: Any, _there: Any) -> str:
-    unexpected = asked["unexpected"] if isinstance(asked, dict) else []
-    known = asked["known"] if isinstance(asked, dict) else []
+def _without(asked: Any, there: Any) -> str:
+    unexpected, known = (asked["unexpected"], asked["known"]) if isinstance(asked, dict) else ([], [])
+    if unexpected is None and isinstance(there, dict):
+        unexpected = list(there)
     if not unexpected:
         return "remove the fields that the schema does not name"
     told = []

@@ -132,10 +132,9 @@ fn expected_by(error: &ValidationError<'_>, documents: &Documents) -> Value {
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
             json!({"unexpected": unexpected, "known": known_properties(error, documents)})
         }
+        // Where no name is known, all that are there are unexpected.
         Kind::FalseSchema if error.schema_path().as_str().ends_with("/additionalProperties") => {
-            let instance = error.instance();
-            let names = instance.as_object().map(|members| members.keys().collect::<Vec<_>>());
-            json!({"unexpected": names, "known": []})
+            json!({"unexpected": null, "known": []})
         }
         Kind::PropertyNames { error } => json!({
             "name": error.instance().as_ref(),

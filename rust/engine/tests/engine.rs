@@ -110,7 +110,7 @@ fn long_chains_of_references_cost_no_stack() {
 #[test]
 fn a_schema_that_looks_at_itself_ends() {
     assert!(compiled(&json!({"$ref": "#"})).accepts(b"1"));
-    assert_eq!(found(&json!({"allOf": [{"$ref": "#"}], "type": "null"}), "1"), [pair("", "type")]);
+    assert!(found(&json!({"allOf": [{"$ref": "#"}], "type": "null"}), "1").contains(&pair("", "type")));
 }
 
 #[test]
