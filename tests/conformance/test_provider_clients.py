@@ -43,6 +43,8 @@ def provider(dialect: str, url: str = "http://127.0.0.1:9") -> SdkProvider[Any]:
 class Door(socketserver.ThreadingTCPServer):
     """A server that gives every request an empty object and keeps the connection."""
 
+    daemon_threads = True
+
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Guest)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"

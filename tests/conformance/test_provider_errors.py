@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import importlib
 import json
 import pickle
 import socket
@@ -247,6 +248,7 @@ def test_server_failure_is_unavailable(dialect: str, call: Call, status: int) ->
     assert error.status == status
     assert error.retry_after_s == 3
     assert "boom" in error.what
+    assert error.__cause__ is not None
 
 
 @in_each_dialect
@@ -478,6 +480,8 @@ def test_closing_a_stream_hangs_up(dialect: str) -> None:
         stream = model.stream(PROMPT)
         first = await anext(stream)
         await stream.aclose()
+        client = await model._clients.get(model._connect)
+        assert client._client._transport._pool.connections == [], "the connection outlived the stream"
         return first
 
     assert at_a_hanging_server(dialect, True, act).text == "He"
@@ -489,9 +493,9 @@ def test_consumers_time_counts(dialect: str) -> None:
 
     async def act(model: SdkProvider[Any], server: RawServer) -> None:
         model._clock = clock = SkippingClock()
-        stream = model.stream(Prompt(PROMPT.messages, options=Options(timeout_s=100)))
+        stream = model.stream(Prompt(PROMPT.messages, options=Options(timeout_s=5)))
         await anext(stream)
-        await clock.sleep(101)
+        await clock.sleep(6)
         with pytest.raises(ProviderTimeout):
             _ = [chunk async for chunk in stream]
 
@@ -504,9 +508,9 @@ def test_stream_may_be_stepped_by_many_tasks(dialect: str) -> None:
 
     async def act(model: SdkProvider[Any], server: RawServer) -> str:
         model._clock = clock = SkippingClock()
-        stream = model.stream(Prompt(PROMPT.messages, options=Options(timeout_s=100)))
+        stream = model.stream(Prompt(PROMPT.messages, options=Options(timeout_s=5)))
         steps = [await asyncio.ensure_future(step(stream)) for _ in range(2)]
-        await clock.sleep(101)
+        await clock.sleep(6)
         with pytest.raises(ProviderTimeout):
             await asyncio.ensure_future(step(stream))
         return "".join(chunk.text for chunk in steps)
@@ -565,6 +569,22 @@ def test_impossible_address_is_refused_at_the_door(dialect: str, url: str) -> No
     """An address without http:// is a ConfigError before any call."""
     with pytest.raises(ConfigError, match="is no http"):
         provider(dialect, url)
+
+
+@in_each_dialect
+def test_key_inside_a_cause_is_never_shown(dialect: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an error far down shows the key, it is left out of the traceback."""
+    library = "httpx" if dialect == "ollama" else "httpx2"
+
+    async def fail(*_: object) -> None:
+        refused = importlib.import_module(library).ConnectError("refused")
+        raise refused from OSError(f"Illegal header value b'Bearer {KEY}'")
+
+    monkeypatch.setattr(f"{library}.AsyncHTTPTransport.handle_async_request", fail)
+    with pytest.raises(ProviderUnavailable) as caught:
+        asyncio.run(provider(dialect, "http://127.0.0.1:9").complete(PROMPT))
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert "Illegal header value b'Bearer ***'" in caught.value.what
 
 
 @in_each_dialect

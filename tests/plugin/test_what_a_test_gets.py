@@ -32,7 +32,9 @@ REPLAY, LIVE, SKIP, OFFLINE = Plan("replay"), Plan("live"), Plan("skip"), Plan("
         (False, False, True, "all", False, OFFLINE),
     ],
 )
-def test_the_table(live, cassette, allowed, mode, exists, expected) -> None:
+def test_the_table(  # noqa: PLR0917 - one column an argument
+    live, cassette, allowed, mode, exists, expected
+) -> None:
     """Every row of the table, as one function."""
     assert (
         plan(

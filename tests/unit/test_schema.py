@@ -15,7 +15,6 @@ from datetime import date
 from typing import Any
 
 import pytest
-from typing_extensions import TypedDict
 
 from pytest_llmharness.errors import ConfigError, HarnessError, InvalidSchema, MissingExtra
 from pytest_llmharness.schema import Schema, Verdict, Violation, compiled
@@ -110,16 +109,11 @@ class Point:
     x: int
 
 
-class Named(TypedDict):
-    name: str
-
-
 @pytest.mark.parametrize(
     ("kind", "good", "bad"),
     [
         (list[int], "[1]", '["a"]'),
         (Point, '{"x": 1}', "{}"),
-        (Named, '{"name": ""}', "{}"),
         (int | None, "null", '""'),
     ],
 )
@@ -128,6 +122,13 @@ def test_takes_python_types(kind: Any, good: str, bad: str) -> None:
     pytest.importorskip("pydantic")
     assert Schema(kind).accepts(good)
     assert not Schema(kind).accepts(bad)
+
+
+def test_takes_typed_dicts() -> None:
+    """A TypedDict asks for its keys."""
+    pytest.importorskip("pydantic")
+    kind = pytest.importorskip("typing_extensions").TypedDict("Named", {"name": str})
+    assert found(kind, "{}") == [("", "required")]
 
 
 def test_a_python_type_without_pydantic_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
