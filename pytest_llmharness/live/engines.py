@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
-import socket
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
 
 from ..errors import ConfigError, EngineUnavailable
+from . import probe
 
 _PROBE_S = 0.25
+_REMOTE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +56,11 @@ _LOCAL = {
     "ollama": _Preset("ollama", "http://127.0.0.1:11434", "ollama serve"),
     "llamacpp": _Preset("openai", "http://127.0.0.1:8080/v1", "llama-server -m MODEL.gguf"),
     "vllm": _Preset("openai", "http://127.0.0.1:8000/v1", "vllm serve MODEL"),
-    "sglang": _Preset(
-        "openai", "http://127.0.0.1:30000/v1", "python -m sglang.launch_server --model-path MODEL"
-    ),
+    "sglang": _Preset("openai", "http://127.0.0.1:30000/v1", "sglang serve MODEL"),
     "lmstudio": _Preset("openai", "http://127.0.0.1:1234/v1", "lms server start"),
 }
 _OPENAI = _Preset("openai", "https://api.openai.com/v1", "check the URL and the key")
-NAMES = ("auto", *_LOCAL, "openai")
+NAMES = ("auto", "embedded", *_LOCAL, "openai")
 
 
 def open_engine(
@@ -74,7 +70,7 @@ def open_engine(
     model: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> OpenEngine:
-    """Find the engine and say how to reach it.
+    """Find or start the engine and say how to reach it.
 
     Args:
         name: one of `NAMES`. "auto" takes the first that answers on loopback; it never uses a
@@ -89,6 +85,8 @@ def open_engine(
     """
     if name == "auto":
         return _first_local(model)
+    if name == "embedded":
+        return _embedded(model)
     if name == "openai":
         return _open(name, _OPENAI, base_url, model, _openai_key(base_url, environ))
     if name in _LOCAL:
@@ -98,26 +96,36 @@ def open_engine(
     )
 
 
+def _embedded(model: str | None) -> OpenEngine:
+    from .embedded import EmbeddedEngine
+
+    if model not in (None, EmbeddedEngine.model):
+        raise ConfigError(
+            f"the embedded engine has no model {model!r}",
+            where="--llm-engine-model",
+            fix=f"use {EmbeddedEngine.model!r}, a toy that tests plumbing, or name another engine",
+        )
+    running = EmbeddedEngine.start()
+    engine = Engine("embedded", "openai", running.base_url, running.model, running.api_key)
+    return OpenEngine(engine, running.stop)
+
+
 def _first_local(model: str | None) -> OpenEngine:
     for name, preset in _LOCAL.items():
-        if _answer(preset.base_url + preset.models_path, "none") is not None:
+        if _models(preset, preset.base_url, "none") is not None:
             return _open(name, preset, None, model, "none")
-    raise EngineUnavailable(
-        "no live engine answers on loopback",
-        where=", ".join(preset.base_url for preset in _LOCAL.values()),
-        fix="start one (ollama serve), or name one: --llm-engine=... --llm-base-url=...",
-    )
+    return _embedded(model)
 
 
 def _open(name: str, preset: _Preset, base_url: str | None, model: str | None, key: str) -> OpenEngine:
     url = (base_url or preset.base_url).rstrip("/")
     if model is None:
-        listed = _answer(url + preset.models_path, key)
+        listed = _models(preset, url, key)
         if listed is None:
             raise EngineUnavailable(
                 f"the engine {name} does not answer",
                 where=url,
-                fix=f"start it ({preset.start}), or --llm-base-url",
+                fix=f"start it ({preset.start}), or say where it is: --llm-base-url=...",
             )
         model = _first_model(listed)
     return OpenEngine(Engine(name, preset.dialect, url, model, key), _nothing_to_stop)
@@ -139,31 +147,18 @@ def _openai_key(base_url: str | None, environ: Mapping[str, str]) -> str:
     return key
 
 
-def _first_model(body: bytes) -> str | None:
+def _models(preset: _Preset, url: str, key: str) -> object | None:
+    """Ask for the list of models; None where nobody answers it."""
+    timeout_s = _REMOTE_S if url.startswith("https:") else _PROBE_S
     try:
-        document = json.loads(body)
-        listed = document.get("data") or document.get("models") or []
-        return str(listed[0].get("id") or listed[0].get("name")) if listed else None
-    except (ValueError, AttributeError, LookupError, TypeError):
+        answer = probe.get(url + preset.models_path, timeout_s=timeout_s, api_key=key)
+    except (OSError, ValueError):
         return None
+    return answer.json() if answer.status == 200 else None
 
 
-def _answer(url: str, key: str) -> bytes | None:
-    """GET over a raw socket: an HTTP client could be under a recorder, which would record this."""
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    host, port = parts.hostname or "", parts.port or (443 if secure else 80)
-    request = (
-        f"GET {parts.path} HTTP/1.0\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {key}\r\n"
-        "Accept: application/json\r\n\r\n"
-    )
-    try:
-        with socket.create_connection((host, port), timeout=_PROBE_S if not secure else 5) as raw:
-            stream = ssl.create_default_context().wrap_socket(raw, server_hostname=host) if secure else raw
-            stream.settimeout(5)
-            stream.sendall(request.encode())
-            received = b"".join(iter(lambda: stream.recv(65536), b""))
-    except (OSError, UnicodeError):
-        return None
-    head, _, body = received.partition(b"\r\n\r\n")
-    return body if head.split(b" ")[1:2] == [b"200"] else None
+def _first_model(listed: object) -> str | None:
+    models = (listed.get("data") or listed.get("models")) if isinstance(listed, dict) else None
+    first = models[0] if isinstance(models, list) and models else None
+    name = first.get("id") or first.get("name") if isinstance(first, dict) else None
+    return name if isinstance(name, str) else None

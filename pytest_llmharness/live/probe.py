@@ -44,10 +44,12 @@ def get(url: str, *, timeout_s: float, api_key: str | None = None) -> Answer:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"no http or https URL: {url!r}")
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    with socket.create_connection((parts.hostname, port), timeout_s) as plain:
-        with _encrypted(plain, parts.hostname) if parts.scheme == "https" else plain as connection:
-            connection.sendall(_request(parts.path, parts.query, parts.netloc, api_key))
-            return _answer(_read(connection, deadline))
+    with (
+        socket.create_connection((parts.hostname, port), timeout_s) as plain,
+        _encrypted(plain, parts.hostname) if parts.scheme == "https" else plain as connection,
+    ):
+        connection.sendall(_request(parts.path, parts.query, parts.netloc, api_key))
+        return _answer(_read(connection, deadline))
 
 
 def _encrypted(plain: socket.socket, host: str) -> socket.socket:

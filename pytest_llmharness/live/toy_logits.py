@@ -23,11 +23,10 @@ SIGNAL = 30.0
 
 _DIGITS = "0123456789"
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_NUMERIC = dict.fromkeys(_DIGITS, 0.0)
 _QUOTE, _OPEN_QUOTE, _NEWLINE = '"', spell(' "'), spell("\n")
 _VALUES = {_OPEN_QUOTE: 0.0, _QUOTE: -1.0, "{": -1.5, "[": -5.0, "-": -9.0, "t": -4.0, "f": -4.0, "n": -6.0}
 _VALUES |= {digit: -3.0 - 0.1 * index for index, digit in enumerate("4271539860")}
-_CLOSING = {END: 0.0, "]": -1.0, "}": -1.4, ",": -1.7, TOOL_CALL_END: -4.0, _NEWLINE: -6.0}
+_CLOSING = {END: 0.0, "]": -1.0, "}": -1.4, ",": -1.7, TOOL_CALL_END: 6.0, _NEWLINE: -6.0}
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,7 @@ def _word_rows() -> dict[str, dict[str, float]]:
         nearest = min(followers, key=lambda after: (steps[after], -followers[after], after))
         rows[word][nearest] = round(max(rows[word].values()) + 0.7, 3)
     starts = _starts(steps)
-    again = {" " + word: 0.0 for word in starts}
-    rows["."] = {END: 0.0, _QUOTE: -10.0, **{spell(word): -11.0 for word in again}}
+    rows["."] = {END: 0.0, _QUOTE: -10.0, **dict.fromkeys((spell(f" {word}") for word in starts), -14.0)}
     rows[_QUOTE] = {**starts, END: -8.0, ":": -9.0, "]": -9.2, "}": -9.5, ",": -10.0}
     rows[_OPEN_QUOTE] = rows[_QUOTE]
     rows[TURN] = {**starts, TOOL_CALL: -20.0, **{mark: value - 10 for mark, value in _VALUES.items()}}
@@ -109,7 +107,7 @@ def _starts(steps: Mapping[str, int]) -> dict[str, float]:
 
 
 def _mark_rows() -> dict[str, dict[str, float]]:
-    after_number = {END: -1.0, "]": -1.2, "}": -1.5, ",": -1.7, _QUOTE: -2.2, ".": -5.0}
+    after_number = {END: -1.0, "]": -1.2, "}": -1.5, ",": -1.7, _QUOTE: -2.2, ".": -3.0}
     after_number |= dict.fromkeys(_DIGITS, -3.5)
     scalars = dict.fromkeys(("true", "false", "null"), _CLOSING)
     return {

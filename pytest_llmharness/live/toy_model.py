@@ -43,7 +43,7 @@ def fingerprint() -> str:
     """Name the generator: twelve hex digits that change with any of its source files."""
     digest = hashlib.sha256()
     for module in (toy_text, toy_tokens, toy_logits):
-        digest.update(Path(module.__file__).read_bytes())
+        digest.update(Path(str(module.__file__)).read_bytes())
     digest.update(Path(__file__).read_bytes())
     return digest.hexdigest()[:12]
 
@@ -65,8 +65,8 @@ def build(path: Path) -> None:
     writer = GGUFWriter(path, "llama")
     _describe(writer, width=len(weights["output_norm"]))
     _add_vocabulary(writer, vocabulary)
-    for name, weights in weights.items():
-        writer.add_tensor(f"{name}.weight", weights)
+    for name, matrix in weights.items():
+        writer.add_tensor(f"{name}.weight", matrix)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -132,7 +132,8 @@ def _weights(ids: dict[str, int], table: toy_logits.Logits) -> dict[str, Matrix]
         embedding[index, places.get(token, elsewhere)] = 1
     # Two ones in a row of `width`: the norm multiplies each by this, and its weight undoes it.
     undo = np.full(width, (2.0 / width) ** 0.5, np.float32)
-    weights = {"token_embd": embedding, "output": _output(ids, places, table, width), "output_norm": undo}
+    output = _output(ids, places, table, width)
+    weights: dict[str, Matrix] = {"token_embd": embedding, "output": output, "output_norm": undo}
     for layer, (token, signal) in enumerate(watched.items()):
         block = _block(places[token], signal, width)
         weights |= {f"blk.{layer}.{name}": matrix for name, matrix in block.items()}

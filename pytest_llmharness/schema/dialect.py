@@ -1,329 +1,42 @@
-"""The keywords that the jsonschema package reads differently from the Rust core.
-
-Each function has the package's shape: (validator, keyword's value, instance, schema) -> errors.
-"""
+"""Which of the package's keywords are read in our way, draft by draft."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
-from dataclasses import dataclass, field
-from fractions import Fraction
-from typing import Any, TypeAlias
+from . import descent, keywords
+from .descent import Keyword
 
-from jsonschema.exceptions import ValidationError
 
-from . import ecma
-
-Errors: TypeAlias = Iterator[ValidationError]
-Keyword: TypeAlias = Callable[[Any, Any, Any, Any], Any]
-
-_DECODERS: dict[str, Callable[[str], bytes]] = {
-    "base64": lambda text: base64.b64decode(text, validate=True),
-    "base32": base64.b32decode,
-    "base32hex": base64.b32hexdecode,
-    "base16": base64.b16decode,
-}
-# How many levels of alternatives inside alternatives are told apart.
-_MAX_BRANCHING = 2
-
-
-class Found(ValidationError):
-    """An error that knows what was expected where the keyword's value does not say it."""
-
-    expected: Any
-
-    def __init__(self, expected: Any, **facts: Any) -> None:
-        super().__init__("", **facts)
-        self.expected = expected
-
-
-@dataclass
-class Run:
-    """What one check remembers, so that its work stays in proportion to the value."""
-
-    remember: bool
-    known: dict[tuple[int, int], bool] = field(default_factory=dict)
-    open: set[tuple[int, int]] = field(default_factory=set)
-    level: int = 0
-
-
-run: ContextVar[Run] = ContextVar("run")
-
-
-def _is_valid(validator: Any, schema: Any, instance: Any) -> bool:
-    current = run.get()
-    key = (id(schema), id(instance))
-    if key in current.known:
-        return current.known[key]
-    valid = next(validator.descend(instance, schema), None) is None
-    if current.remember and isinstance(instance, (list, dict)):
-        current.known[key] = valid
-    return valid
-
-
-def below(validator: Any, instance: Any, schema: Any, **place: Any) -> Errors:
-    """Descend with (path, schema_path); the package forgets both where the schema is `false`."""
-    if schema is not False:
-        yield from validator.descend(instance, schema, **place)
-        return
-    for error in validator.descend(instance, schema):
-        if "path" in place:
-            error.path.appendleft(place["path"])
-        if "schema_path" in place:
-            error.schema_path.appendleft(place["schema_path"])
-        yield error
-
-
-def any_of(validator: Any, branches: Any, instance: Any, _schema: Any) -> Errors:
-    """At least one alternative holds."""
-    if not any(_is_valid(validator, branch, instance) for branch in branches):
-        yield _alternatives(validator, branches, instance)
-
-
-def one_of(validator: Any, branches: Any, instance: Any, _schema: Any) -> Errors:
-    """Exactly one alternative holds."""
-    if sum(_is_valid(validator, branch, instance) for branch in branches) != 1:
-        yield _alternatives(validator, branches, instance)
-
-
-def _alternatives(validator: Any, branches: Any, instance: Any) -> Found:
-    current = run.get()
-    context: list[ValidationError] = []
-    if current.level < _MAX_BRANCHING:
-        current.level += 1
-        for number, branch in enumerate(branches):
-            context.extend(below(validator, instance, branch, schema_path=number))
-        current.level -= 1
-    return Found(None, context=context)
-
-
-def refer(original: Keyword) -> Keyword:
-    """Follow a reference, but not in circles: what looks at itself again adds nothing."""
-
-    def followed(validator: Any, reference: Any, instance: Any, schema: Any) -> Errors:
-        current = run.get()
-        key = (id(schema), id(instance))
-        if key in current.open:
-            return
-        current.open.add(key)
-        try:
-            yield from original(validator, reference, instance, schema) or ()
-        finally:
-            current.open.discard(key)
-
-    return followed
-
-
-def required(validator: Any, names: Any, instance: Any, _schema: Any) -> Errors:
-    """Every named field is there."""
-    if validator.is_type(instance, "object"):
-        yield from (Found(name) for name in names if name not in instance)
-
-
-def dependent_required(validator: Any, dependents: Any, instance: Any, _schema: Any) -> Errors:
-    """A field that is there brings the fields that depend on it."""
-    if validator.is_type(instance, "object"):
-        for name, names in dependents.items():
-            if name in instance:
-                yield from (Found(each) for each in names if each not in instance)
-
-
-def dependencies(validator: Any, dependents: Any, instance: Any, _schema: Any) -> Errors:
-    """Fields or a schema that depend on a field."""
-    if not validator.is_type(instance, "object"):
-        return
-    for name, dependent in dependents.items():
-        if name in instance and isinstance(dependent, list):
-            yield from (Found(each) for each in dependent if each not in instance)
-        elif name in instance:
-            yield from below(validator, instance, dependent, schema_path=name)
-
-
-def pattern(validator: Any, expression: Any, instance: Any, _schema: Any) -> Errors:
-    """A string holds what the pattern describes."""
-    if validator.is_type(instance, "string") and not ecma.compiled(expression).search(instance):
-        yield ValidationError("")
-
-
-def pattern_properties(validator: Any, patterns: Any, instance: Any, _schema: Any) -> Errors:
-    """Fields whose names match a pattern satisfy its schema."""
-    if validator.is_type(instance, "object"):
-        for expression, subschema in patterns.items():
-            for name in filter(ecma.compiled(expression).search, instance):
-                yield from below(validator, instance[name], subschema, path=name, schema_path=expression)
-
-
-def additional_properties(validator: Any, rule: Any, instance: Any, schema: Any) -> Errors:
-    """Fields that no other keyword names satisfy the rule."""
-    if not validator.is_type(instance, "object"):
-        return
-    known = schema.get("properties", {})
-    patterns = [ecma.compiled(expression) for expression in schema.get("patternProperties", {})]
-    extra = [
-        name for name in instance if name not in known and not any(each.search(name) for each in patterns)
-    ]
-    if rule is False and extra:
-        yield Found({"unexpected": extra, "known": sorted(known)})
-    elif rule is not False:
-        for name in extra:
-            yield from below(validator, instance[name], rule, path=name)
-
-
-def unevaluated_properties(original: Keyword) -> Keyword:
-    """Say which fields the schema names beside the ones it does not evaluate."""
-
-    def checked(validator: Any, rule: Any, instance: Any, schema: Any) -> Errors:
-        for _ in original(validator, rule, instance, schema) or ():
-            yield Found({"unexpected": [], "known": sorted(schema.get("properties", {}))})
-
-    return checked
-
-
-def properties(validator: Any, rules: Any, instance: Any, _schema: Any) -> Errors:
-    """Named fields satisfy their schemas."""
-    if validator.is_type(instance, "object"):
-        for name, rule in rules.items():
-            if name in instance:
-                yield from below(validator, instance[name], rule, path=name, schema_path=name)
-
-
-def items(validator: Any, rule: Any, instance: Any, schema: Any) -> Errors:
-    """Items satisfy the rule: one each, or one for all that have none of their own."""
-    if not validator.is_type(instance, "array"):
-        return
-    if isinstance(rule, list):
-        for number, (item, own) in enumerate(zip(instance, rule, strict=False)):
-            yield from below(validator, item, own, path=number, schema_path=number)
-        return
-    prefix = len(schema.get("prefixItems", ())) if "prefixItems" in validator.VALIDATORS else 0
-    for number in range(prefix, len(instance)):
-        yield from below(validator, instance[number], rule, path=number)
-
-
-def additional_items(validator: Any, rule: Any, instance: Any, schema: Any) -> Errors:
-    """Items after those that have a schema of their own satisfy the rule (up to 2019-09)."""
-    own = schema.get("items")
-    if not validator.is_type(instance, "array") or not isinstance(own, list):
-        return
-    if rule is False and len(instance) > len(own):
-        yield Found(len(own))
-    elif rule is not False:
-        for number in range(len(own), len(instance)):
-            yield from below(validator, instance[number], rule, path=number)
-
-
-def property_names(validator: Any, rule: Any, instance: Any, _schema: Any) -> Errors:
-    """Field names satisfy the rule."""
-    if not validator.is_type(instance, "object"):
-        return
-    for name in instance:
-        for error in validator.descend(name, rule):
-            if error.validator is None:
-                yield Found(None)
-                return
-            asked = {"name": name, "keyword": str(error.validator), "expected": expected_of(error)}
-            yield Found(asked, schema=error.schema)
-
-
-def contains(validator: Any, rule: Any, instance: Any, schema: Any) -> Errors:
-    """Enough items satisfy the rule, and not too many."""
-    if not validator.is_type(instance, "array"):
-        return
-    bounded = "$dynamicRef" in validator.VALIDATORS or "$recursiveRef" in validator.VALIDATORS
-    least = schema.get("minContains", 1) if bounded else 1
-    most = schema.get("maxContains", len(instance)) if bounded else len(instance)
-    if not least <= sum(_is_valid(validator, rule, item) for item in instance) <= most:
-        yield Found({"min": least, "max": schema.get("maxContains") if bounded else None})
-
-
-def lower_limit(validator: Any, limit: Any, instance: Any, schema: Any) -> Errors:
-    """A number is not below the limit, nor at it where draft 4 says so."""
-    if validator.is_type(instance, "number"):
-        if schema.get("exclusiveMinimum") is True and instance <= limit:
-            yield Found(limit, validator="exclusiveMinimum")
-        elif instance < limit:
-            yield Found(limit)
-
-
-def upper_limit(validator: Any, limit: Any, instance: Any, schema: Any) -> Errors:
-    """A number is not above the limit, nor at it where draft 4 says so."""
-    if validator.is_type(instance, "number"):
-        if schema.get("exclusiveMaximum") is True and instance >= limit:
-            yield Found(limit, validator="exclusiveMaximum")
-        elif instance > limit:
-            yield Found(limit)
-
-
-def multiple_of(validator: Any, divisor: Any, instance: Any, _schema: Any) -> Errors:
-    """A number is a multiple in decimal, so that 0.3 is one of 0.1."""
-    if validator.is_type(instance, "number") and Fraction(repr(instance)) % Fraction(repr(divisor)):
-        yield ValidationError("")
-
-
-def content_encoding(validator: Any, encoding: Any, instance: Any, _schema: Any) -> Errors:
-    """A string is encoded as it should be (asserted in drafts 6 and 7)."""
-    if validator.format_checker is not None and validator.is_type(instance, "string"):
-        try:
-            _DECODERS.get(encoding, str.encode)(instance)
-        except (ValueError, binascii.Error):
-            yield ValidationError("")
-
-
-def content_media_type(validator: Any, media_type: Any, instance: Any, schema: Any) -> Errors:
-    """A string holds JSON where it should (asserted in drafts 6 and 7)."""
-    if (
-        validator.format_checker is None
-        or not validator.is_type(instance, "string")
-        or media_type != "application/json"
-    ):
-        return
-    try:
-        content = _DECODERS.get(schema.get("contentEncoding"), str.encode)(instance)
-    except (ValueError, binascii.Error):
-        return
-    try:
-        json.loads(content)
-    except (ValueError, RecursionError):
-        yield ValidationError("")
-
-
-def expected_of(error: ValidationError) -> Any:
-    """Return what the keyword of an error asks for."""
-    return error.expected if isinstance(error, Found) else error.validator_value
-
-
-def keywords(known: dict[str, Keyword]) -> dict[str, Keyword]:
+def reading_of(known: dict[str, Keyword]) -> dict[str, Keyword]:
     """Return our reading of the keywords that a draft knows."""
     ours: dict[str, Keyword] = {
-        "additionalItems": additional_items,
-        "additionalProperties": additional_properties,
-        "anyOf": any_of,
-        "contains": contains,
-        "dependencies": dependencies,
-        "dependentRequired": dependent_required,
-        "items": items,
-        "maximum": upper_limit,
-        "minimum": lower_limit,
-        "multipleOf": multiple_of,
-        "oneOf": one_of,
-        "pattern": pattern,
-        "patternProperties": pattern_properties,
-        "prefixItems": items,
-        "properties": properties,
-        "propertyNames": property_names,
-        "required": required,
+        "additionalItems": keywords.additional_items,
+        "additionalProperties": keywords.additional_properties,
+        "anyOf": descent.any_of,
+        "contains": keywords.contains,
+        "dependencies": keywords.dependencies,
+        "dependentRequired": keywords.dependent_required,
+        "items": keywords.items,
+        "maximum": keywords.upper_limit,
+        "minimum": keywords.lower_limit,
+        "multipleOf": keywords.multiple_of,
+        "oneOf": descent.one_of,
+        "pattern": keywords.pattern,
+        "patternProperties": keywords.pattern_properties,
+        "prefixItems": keywords.items,
+        "properties": keywords.properties,
+        "propertyNames": keywords.property_names,
+        "required": keywords.required,
     }
     for name in ("$ref", "$dynamicRef", "$recursiveRef"):
         if name in known:
-            ours[name] = refer(known[name])
+            ours[name] = descent.refer(known[name])
     if "unevaluatedProperties" in known:
-        ours["unevaluatedProperties"] = unevaluated_properties(known["unevaluatedProperties"])
+        ours["unevaluatedProperties"] = keywords.unevaluated_properties(known["unevaluatedProperties"])
     # `dependencies` is kept in the newer drafts, for schemas that still use it.
     ours = {name: keyword for name, keyword in ours.items() if name in known or name == "dependencies"}
     if "propertyNames" in known and "unevaluatedProperties" not in known:
-        ours |= {"contentEncoding": content_encoding, "contentMediaType": content_media_type}
+        ours |= {
+            "contentEncoding": keywords.content_encoding,
+            "contentMediaType": keywords.content_media_type,
+        }
     return ours

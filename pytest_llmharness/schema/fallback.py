@@ -14,7 +14,7 @@ import jsonschema
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from . import dialect, references, text
+from . import descent, dialect, references, text
 from .references import pointer
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class PythonEngine:
         references.forget_dialect([root, *others.values()], draft)
         self._places = references.places_of([root, *others.values()])
         kind = references.DRAFTS[draft][0]
-        extended = extend(kind, dialect.keywords(dict(kind.VALIDATORS)))  # type: ignore[no-untyped-call]
-        dialect.run.set(dialect.Run(remember=False))
+        extended = extend(kind, dialect.reading_of(dict(kind.VALIDATORS)))  # type: ignore[no-untyped-call]
+        descent.run.set(descent.Run(remember=False))
         for error in extended(kind.META_SCHEMA).iter_errors(root):
             raise ValueError("invalid", "", self._finding(error))
         known = references.registry_of(others, draft)
@@ -50,7 +50,7 @@ class PythonEngine:
             value = text.read(_checked(source), integer=_integer)
         except text.NoJson:
             return False
-        dialect.run.set(dialect.Run(self._remember))
+        descent.run.set(descent.Run(self._remember))
         try:
             return next(self._validator.iter_errors(value), None) is None
         except RecursionError:
@@ -62,7 +62,7 @@ class PythonEngine:
             value = text.read(_checked(source), integer=_integer)
         except text.NoJson:
             return [("", "", "json", "null", [], None)]
-        dialect.run.set(dialect.Run(self._remember))
+        descent.run.set(descent.Run(self._remember))
         try:
             return [self._finding(error) for error in self._validator.iter_errors(value)]
         except RecursionError:
@@ -70,7 +70,7 @@ class PythonEngine:
 
     def _finding(self, error: ValidationError) -> Finding:
         keyword = "false" if error.validator is None else str(error.validator)
-        expected = dialect.expected_of(error)
+        expected = descent.expected_of(error)
         return (
             pointer(error.absolute_path),
             self._place(error, keyword, expected),

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from . import reading
+from . import kinds, reading
 
 WHOLE = "the answer"
 
 _MOST_LISTED = 12
-_NAMES = {
-    "number": "a number",
-    "integer": "an integer",
-    "string": "a string",
-    "boolean": "a boolean",
-    "array": "an array",
-    "object": "an object",
-    "null": "null",
-}
 _FORMATS = {
     "date-time": '"2024-01-31T09:30:00Z"',
     "date": '"2024-01-31"',
@@ -83,77 +73,6 @@ def expectation(keyword: str, asked: Any) -> str:
 def too_many(subject: str, matched: int, alternatives: int) -> str:
     """Return how to mend a value that matches several alternatives of a `oneOf`."""
     return f"{subject} must match exactly one of the {alternatives} alternatives; it matches {matched}"
-
-
-def _typed(_keyword: str, asked: Any, there: Any) -> str:
-    """The demand on a value of the wrong type, with an example made from it."""
-    types = _types(asked)
-    example, type_name, kind = _meant(types, there)
-    if kind == "":
-        kind = _kind(there)
-    named = [type_name] if type_name else types
-    wanted = _kinds(named) or "another value"
-    return f"must be {wanted}{f' (e.g., {example})' if example else ''}, not {kind}"
-
-
-def _meant(types: Sequence[str], there: Any) -> tuple[str, str, str]:
-    """Return (example, type, kind of what is there) that `there` was probably meant to be."""
-    if isinstance(there, str):
-        return _meant_by_string(types, there)
-    if isinstance(there, bool) or there is None:
-        return "", "", ""
-    if isinstance(there, float) and "integer" in types:
-        return str(round(there)), "integer", "a number with a fraction"
-    if isinstance(there, (int, float)) and "string" in types:
-        return json.dumps(json.dumps(there)), "string", "a number"
-    if "array" in types and isinstance(there, dict):
-        return "[{...}]", "array", "an object"
-    return "", "", ""
-
-
-def _meant_by_string(types: Sequence[str], there: str) -> tuple[str, str, str]:
-    number = reading.as_number(there)
-    if number is not None and ("number" in types or "integer" in types):
-        name = "number" if "number" in types else "integer"
-        kind = "a currency string" if reading.is_currency(there) else "a string"
-        return json.dumps(number if name == "number" else round(number)), name, kind
-    boolean = reading.as_boolean(there)
-    if boolean is not None and "boolean" in types:
-        return json.dumps(boolean), "boolean", "a string"
-    if "null" in types and reading.is_null(there):
-        return "null", "", f"the string {_shown(there)}"
-    container = reading.as_container(there)
-    if isinstance(container, dict) and "object" in types:
-        return "", "object", "a string that holds JSON"
-    if isinstance(container, list) and "array" in types:
-        return "", "array", "a string that holds JSON"
-    return "", "", ""
-
-
-def _types(asked: Any) -> list[str]:
-    """The asked types, the most telling first and null last, whatever the order of the schema."""
-    names = [str(name) for name in (asked if isinstance(asked, list) else [asked])]
-    if "number" in names and "integer" in names:
-        names.remove("integer")
-    order = list(_NAMES)
-    return sorted(names, key=lambda name: order.index(name) if name in order else -1)
-
-
-def _kinds(types: Sequence[str]) -> str:
-    """Types as words: "a number, a string or null"."""
-    words = [_NAMES.get(name, name) for name in types]
-    return " or ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
-
-
-def _kind(there: Any) -> str:
-    if there is None:
-        return "null"
-    if isinstance(there, bool):
-        return "a boolean"
-    for kind, name in ((str, "string"), (list, "array"), (dict, "object")):
-        if isinstance(there, kind):
-            return _NAMES[name]
-    return "a number"
 
 
 def _one_of(asked: Any, there: Any) -> str:
@@ -250,6 +169,8 @@ def _whole(number: Any) -> Any:
 def _nearest(there: Any, options: Sequence[str]) -> str | None:
     if not isinstance(there, str) or len(there) > 100:
         return None
+    import difflib
+
     folded = {option.casefold(): option for option in reversed(options[:1000])}
     near = difflib.get_close_matches(there.strip().casefold(), folded, n=1, cutoff=0.6)
     return folded[near[0]] if near else None
@@ -287,14 +208,14 @@ _ORDERS: dict[str, Callable[[Any, Any], str]] = {
     "uniqueItems": _without_repeats,
 }
 _DEMANDS: dict[str, Callable[[str, Any, Any], str]] = {
-    "type": _typed,
+    "type": kinds.demand,
     "format": _formatted,
     "contains": _containing,
     **dict.fromkeys(_LIMITS, _limited),
     **dict.fromkeys(_SIZES, _sized),
 }
 _EXPECTATIONS: dict[str, Callable[[Any], str]] = {
-    "type": lambda asked: _kinds(_types(asked)),
+    "type": lambda asked: kinds.named(kinds.ordered(asked)),
     "enum": lambda asked: f"one of {_listed(asked if isinstance(asked, list) else [asked])}",
     "const": _shown,
     "required": _field,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
 from typing import Any
 
 NULLS = frozenset({"", "-", "n/a", "na", "nil", "none", "null", "unknown", "not applicable", "not available"})
@@ -42,6 +41,8 @@ def as_number(text: str) -> int | float | None:
     scale = _SCALES.get((match["scale"] or "").lower()) if match["scale"] else 1
     if scale is None:
         return None
+    from decimal import Decimal
+
     amount = Decimal(re.sub("[,_ ]", "", match["digits"])) * scale
     if "-" in ((match["minus"] or "") + (match["inner"] or "")):
         amount = -amount

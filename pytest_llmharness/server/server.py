@@ -117,6 +117,7 @@ class ModelServer:
 class _LoopbackHTTP(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128
 
     def __init__(self, address: tuple[str, int], model_server: ModelServer) -> None:
         super().__init__(address, _Handler)

@@ -45,6 +45,13 @@ class Endpoint:
             text = text.replace(secret, _HIDDEN)
         return text
 
+    def betrays(self, error: BaseException) -> bool:
+        """Whether a foreign error, or one behind it, shows a secret: tracebacks would print it."""
+        link: BaseException | None = error
+        while link is not None and self.hide(str(link)) == str(link):
+            link = link.__cause__ or link.__context__
+        return link is not None
+
     def error(self, kind: type[ProviderError], what: str, fix: str, **facts: Any) -> ProviderError:
         """Make an error of this kind that says where and how to mend, and no secret."""
         return kind(
@@ -54,15 +61,3 @@ class Endpoint:
             provider=self.provider,
             **facts,
         )
-
-
-def disguise(error: BaseException, at: Endpoint) -> None:
-    """Take the secrets out of a foreign error and its causes: tracebacks print them."""
-    link: BaseException | None = error
-    while link is not None:
-        link.args = tuple(at.hide(arg) if isinstance(arg, str) else arg for arg in link.args)
-        for name in ("message", "body", "error"):
-            value = vars(link).get(name)
-            if value is not None and at.hide(str(value)) != str(value):
-                setattr(link, name, at.hide(str(value)))
-        link = link.__cause__ or link.__context__

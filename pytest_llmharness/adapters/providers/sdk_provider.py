@@ -14,7 +14,7 @@ from ...domain.usage import Timing, Usage
 from ...errors import ConfigError, HarnessError, ProviderError
 from ...ports.clock import Clock
 from .connection import ClientPerLoop, Closable
-from .endpoint import Endpoint, disguise
+from .endpoint import Endpoint
 from .failure import broken, malformed, timed_out, unsendable
 
 Client = TypeVar("Client", bound=Closable)
@@ -201,9 +201,7 @@ def _harness_error_in(error: BaseException | None) -> HarnessError | None:
 def _reraise(named: HarnessError | None, error: Exception, at: Endpoint) -> NoReturn:
     if named is None or named is error:
         raise error
-    disguise(error, at)
-    # A cause that still shows a secret (some errors cannot be rewritten) is left out.
-    cause = error if at.hide(str(error)) == str(error) else None
+    cause = None if at.betrays(error) else error
     try:
         raise named from cause
     finally:

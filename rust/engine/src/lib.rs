@@ -4,6 +4,7 @@
 
 mod blame;
 mod documents;
+mod names;
 mod reach;
 mod schema;
 mod stack;
