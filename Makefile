@@ -22,7 +22,7 @@ $(READY): pyproject.toml setup.py $(shell find rust -name '*.rs' -o -name 'Cargo
 	@touch $(READY)
 
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 lint: $(READY)
 	$(BIN)/ruff check .

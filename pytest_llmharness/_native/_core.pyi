@@ -1,7 +1,9 @@
 from typing import TypeAlias, final
 
+__all__ = ["Schema"]
+
 # (pointer, schema pointer, keyword, expected as JSON text, branches, byte span)
-Finding: TypeAlias = tuple[str, str, str, str, list[list["Finding"]], tuple[int, int] | None]
+_Finding: TypeAlias = tuple[str, str, str, str, list[list["_Finding"]], tuple[int, int] | None]
 
 @final
 class Schema:
@@ -15,10 +17,10 @@ class Schema:
         registry: list[tuple[str, str]],
         /,
     ) -> Schema:
-        """Compile schema text. ValueError carries (kind, detail, Finding | None)."""
+        """Compile schema text. ValueError carries (kind, detail, finding | None)."""
 
     def accepts(self, text: str | bytes, /) -> bool:
         """Whether the text is JSON that satisfies the schema."""
 
-    def check(self, text: str | bytes, /) -> list[Finding]:
+    def check(self, text: str | bytes, /) -> list[_Finding]:
         """Everything that is wrong with the text; an empty list where it is valid."""

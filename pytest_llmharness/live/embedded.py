@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,16 +69,15 @@ class EmbeddedEngine:
         """
         deadline = time.monotonic() + timeout_s
         _require_avx2()
-        model_file = _model_file(environ)
         key = secrets.token_urlsafe(24)
-        child = _Child(key)
-        try:
+        with ExitStack() as undo:
+            model_file = _model_file(environ)
+            undo.callback(model_file.release)
+            child = _Child(key)
+            undo.callback(child.stop)
             url = child.serve(model_file.path, deadline)
             _require_health(url, key, deadline)
-        except BaseException:
-            child.stop()
-            model_file.release()
-            raise
+            undo.pop_all()
         return cls(f"{url}/v1", key, child, model_file)
 
     @property
@@ -135,7 +134,7 @@ class _Child:
         report = self._report(deadline)
         if "url" in report:
             return str(report["url"])
-        detail = report.get("detail", "")
+        detail = " ".join(str(report.get("detail", "")).split())
         if report.get("error") == "import":
             raise _not_importable(detail)
         raise EngineUnavailable(
@@ -181,11 +180,11 @@ class _Child:
         return text if len(text) <= _STDERR_CHARS else "..." + text[-_STDERR_CHARS:]
 
     def stop(self) -> None:
+        """End the process at once. Its stdout is closed last: a thread may still be reading from it."""
         if os.getpid() != self._owner:  # a fork of the owner has no say in it
             return
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):
-                _stream(pipe).close()
+        with suppress(OSError):
+            _stream(self._process.stdin).close()
         if self.alive:
             self._process.terminate()
         try:
@@ -193,6 +192,7 @@ class _Child:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        _stream(self._process.stdout).close()
         self._stderr.close()
 
 

@@ -17,8 +17,10 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-CONTEXT_TOKENS = 8192
+CONTEXT_TOKENS = 32768
 SLOTS = 4
+"""Requests served at once; each has its share of the context, 8192 tokens."""
+
 _PARENT_CHECK_S = 1.0
 
 

@@ -1,66 +1,110 @@
-"""Which live engine answers: a server named or found on loopback, else the embedded one."""
+"""Which live engine: a named one, what answers on this machine, or the embedded one.
+
+Nothing here ever picks a paid key by itself: only `openai`, named by the user, reads one.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+from urllib.parse import urlsplit
 
 from ..errors import ConfigError, EngineUnavailable
 from . import probe
 
-_PROBE_S = 0.25
-_REMOTE_S = 5.0
+if TYPE_CHECKING:
+    from .embedded import EmbeddedEngine
+
+Dialect: TypeAlias = Literal["openai", "ollama"]
+
+NO_KEY = "none"
+"""What is sent as the key where an engine wants none: SDKs insist on having one."""
+
+_AUTO_S = 0.25
+_NAMED_S = 5.0
+_PROBE_PATHS: Mapping[Dialect, str] = {"openai": "/models", "ollama": "/api/tags"}
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A model server that answers.
+    """An engine that can be called.
 
-    Args:
-        name: the preset's name, as `--llm-engine` spells it.
-        dialect: the wire dialect it speaks.
-        base_url: where a client of that dialect is pointed.
-        model: the model to ask; None where the server names none.
-        api_key: what to send as key; "none" where the server wants none.
+    Attributes:
+        name: the preset's name.
+        dialect: the API it speaks.
+        base_url: where clients point; it ends in `/v1` for the openai dialect, by custom.
+        model: the model to ask for; None where only the user can choose (openai).
+        api_key: the key to send, `none` where the engine wants none. Not shown in a repr.
     """
 
     name: str
-    dialect: Literal["openai", "ollama"]
+    dialect: Dialect
     base_url: str
     model: str | None
-    api_key: str
+    api_key: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class OpenEngine:
-    """An engine in use. Closing stops only what was started for it."""
+class Preset:
+    """A kind of engine: the API it speaks, where it listens by default, and how it is started."""
 
-    engine: Engine
-    close: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Preset:
-    dialect: Literal["openai", "ollama"]
+    name: str
+    dialect: Dialect
     base_url: str
     start: str
 
     @property
-    def models_path(self) -> str:
-        return "/api/tags" if self.dialect == "ollama" else "/models"
+    def probe_path(self) -> str:
+        """The path below the base URL that lists the models."""
+        return _PROBE_PATHS[self.dialect]
 
 
-_LOCAL = {
-    "ollama": _Preset("ollama", "http://127.0.0.1:11434", "ollama serve"),
-    "llamacpp": _Preset("openai", "http://127.0.0.1:8080/v1", "llama-server -m MODEL.gguf"),
-    "vllm": _Preset("openai", "http://127.0.0.1:8000/v1", "vllm serve MODEL"),
-    "sglang": _Preset("openai", "http://127.0.0.1:30000/v1", "sglang serve MODEL"),
-    "lmstudio": _Preset("openai", "http://127.0.0.1:1234/v1", "lms server start"),
+ENGINES: Mapping[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset("ollama", "ollama", "http://127.0.0.1:11434", "ollama serve"),
+        Preset("llamacpp", "openai", "http://127.0.0.1:8080/v1", "llama-server -m model.gguf --port 8080"),
+        Preset("vllm", "openai", "http://127.0.0.1:8000/v1", "vllm serve MODEL --port 8000"),
+        Preset(
+            "sglang",
+            "openai",
+            "http://127.0.0.1:30000/v1",
+            "python -m sglang.launch_server --model-path MODEL --port 30000",
+        ),
+        Preset("lmstudio", "openai", "http://127.0.0.1:1234/v1", "lms server start --port 1234"),
+        Preset("openai", "openai", "https://api.openai.com/v1", "export OPENAI_API_KEY=..."),
+    )
 }
-_OPENAI = _Preset("openai", "https://api.openai.com/v1", "check the URL and the key")
-NAMES = ("auto", "embedded", *_LOCAL, "openai")
+"""Presets by name. `auto` looks for the local ones in this order."""
+
+ENGINE_NAMES = ("auto", "embedded", *ENGINES)
+"""What `--llm-engine` accepts."""
+
+
+class OpenEngine:
+    """An engine in use. Closing it stops what was started for it, and nothing else.
+
+    Attributes:
+        engine: how to call it.
+        embedded: the child process's handle, where one was started.
+    """
+
+    def __init__(self, engine: Engine, embedded: EmbeddedEngine | None = None) -> None:
+        self.engine = engine
+        self.embedded = embedded
+
+    def close(self) -> None:
+        """Stop the embedded server, if this is one; may be called again."""
+        if self.embedded is not None:
+            self.embedded.stop()
+
+    def __enter__(self) -> OpenEngine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
 
 
 def open_engine(
@@ -70,95 +114,214 @@ def open_engine(
     model: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> OpenEngine:
-    """Find or start the engine and say how to reach it.
+    """Find a live engine, or start the embedded one.
 
     Args:
-        name: one of `NAMES`. "auto" takes the first that answers on loopback; it never uses a
-            paid service, whatever keys the environment holds.
-        base_url: where the engine is, if not at its usual place.
-        model: the model to ask; None asks the server for its first.
-        environ: where keys are read from.
+        name: one of `ENGINE_NAMES`. `auto` takes the first that answers on loopback (one that has
+            the model is preferred), else the embedded toy.
+        base_url: where the engine is, instead of the preset's place.
+        model: the model to ask for; None takes the first one the engine lists.
+        environ: where keys are looked up: `LLMHARNESS_API_KEY`, and `OPENAI_API_KEY` for `openai`.
 
     Raises:
-        ConfigError: no engine has this name.
-        EngineUnavailable: it cannot be reached.
+        ConfigError: a name, URL or model that cannot work.
+        EngineUnavailable: the engine does not answer or cannot be started; `what` is one line.
     """
-    if name == "auto":
-        return _first_local(model)
+    if name not in ENGINE_NAMES:
+        raise ConfigError(
+            f"unknown engine {name!r}", where="--llm-engine", fix=f"use one of {', '.join(ENGINE_NAMES)}"
+        )
+    if base_url is not None:
+        base_url = _checked(base_url)
     if name == "embedded":
-        return _embedded(model)
-    if name == "openai":
-        return _open(name, _OPENAI, base_url, model, _openai_key(base_url, environ))
-    if name in _LOCAL:
-        return _open(name, _LOCAL[name], base_url, model, environ.get("LLMHARNESS_API_KEY", "none"))
-    raise ConfigError(
-        f"no engine has the name {name!r}", where="--llm-engine", fix=f"use one of {', '.join(NAMES)}"
+        return _embedded(base_url, model, environ)
+    if name == "auto":
+        return _auto(model, environ) if base_url is None else _at(base_url, model, environ)
+    return OpenEngine(_named(ENGINES[name], base_url, model, environ))
+
+
+def _checked(base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url)
+        fine = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ConfigError(
+            f"{base_url!r} is no http or https URL",
+            where="--llm-base-url",
+            fix="--llm-base-url=http://127.0.0.1:8000/v1",
+        )
+    if "@" in parts.netloc:
+        raise ConfigError(
+            f"the URL of {parts.hostname} holds a user name or a password",
+            where="--llm-base-url",
+            fix="leave them out of the URL, and export LLMHARNESS_API_KEY=...",
+        )
+    return base_url.rstrip("/")
+
+
+def _embedded(base_url: str | None, model: str | None, environ: Mapping[str, str]) -> OpenEngine:
+    from .embedded import EmbeddedEngine
+
+    if base_url is not None:
+        raise ConfigError(
+            "the embedded engine chooses its own URL",
+            where="--llm-base-url",
+            fix="leave out --llm-base-url, or name the engine that is there with --llm-engine",
+        )
+    if model not in {None, EmbeddedEngine.model}:
+        raise ConfigError(
+            f"the embedded engine has no model {model!r}, only {EmbeddedEngine.model!r}",
+            where="--llm-engine-model",
+            fix=f"--llm-engine-model={EmbeddedEngine.model}, or another --llm-engine",
+        )
+    started = EmbeddedEngine.start(environ=environ)
+    engine = Engine("embedded", "openai", started.base_url, started.model, started.api_key)
+    return OpenEngine(engine, started)
+
+
+def _named(preset: Preset, base_url: str | None, model: str | None, environ: Mapping[str, str]) -> Engine:
+    key = environ.get("LLMHARNESS_API_KEY")
+    if preset.name == "openai":
+        key = key or environ.get("OPENAI_API_KEY")
+        if base_url is None:
+            return _paid(preset, model, environ)
+    url = base_url or preset.base_url
+    if preset.dialect == "ollama":
+        url = url.removesuffix("/v1")
+    try:
+        models = _models(preset.dialect, url, _NAMED_S, key)
+    except _Silent as silence:
+        raise EngineUnavailable(
+            f"{preset.name} does not answer at {url}: {silence}",
+            where=f"{url}{preset.probe_path}",
+            fix=_fix(silence, preset),
+        ) from silence.__cause__
+    return Engine(preset.name, preset.dialect, url, model or _first(models, preset, url), key or NO_KEY)
+
+
+def _paid(preset: Preset, model: str | None, environ: Mapping[str, str]) -> Engine:
+    """Make the one engine that costs money; asked for by name, and not called to find out."""
+    key = environ.get("OPENAI_API_KEY")
+    if not key:
+        raise EngineUnavailable(
+            "the openai engine needs a key, and OPENAI_API_KEY is not set",
+            where="--llm-engine=openai",
+            fix="export OPENAI_API_KEY=..., or --llm-engine=embedded, which needs none",
+        )
+    return Engine(preset.name, preset.dialect, preset.base_url, model, key)
+
+
+def _at(base_url: str, model: str | None, environ: Mapping[str, str]) -> OpenEngine:
+    """Find out which dialect is spoken at a URL the user gave."""
+    key = environ.get("LLMHARNESS_API_KEY")
+    root = base_url.removesuffix("/v1")
+    silences = []
+    for dialect, url in (("openai", base_url), ("ollama", root)):
+        preset = _preset_at(url, dialect)
+        try:
+            models = _models(preset.dialect, url, _NAMED_S, key)
+        except _Silent as silence:
+            silences.append(silence)
+        else:
+            chosen = model or _first(models, preset, url)
+            return OpenEngine(Engine(preset.name, preset.dialect, url, chosen, key or NO_KEY))
+    raise EngineUnavailable(
+        f"no engine answers at {base_url}: {silences[0]}",
+        where="--llm-base-url",
+        fix=_fix(silences[0], ENGINES["vllm"]),
     )
 
 
-def _embedded(model: str | None) -> OpenEngine:
+def _preset_at(url: str, dialect: str) -> Preset:
+    known = (preset for preset in ENGINES.values() if (preset.base_url, preset.dialect) == (url, dialect))
+    return next(known, ENGINES[dialect])
+
+
+def _auto(model: str | None, environ: Mapping[str, str]) -> OpenEngine:
     from .embedded import EmbeddedEngine
 
-    if model not in (None, EmbeddedEngine.model):
-        raise ConfigError(
-            f"the embedded engine has no model {model!r}",
-            where="--llm-engine-model",
-            fix=f"use {EmbeddedEngine.model!r}, a toy that tests plumbing, or name another engine",
-        )
-    running = EmbeddedEngine.start()
-    engine = Engine("embedded", "openai", running.base_url, running.model, running.api_key)
-    return OpenEngine(engine, running.stop)
-
-
-def _first_local(model: str | None) -> OpenEngine:
-    for name, preset in _LOCAL.items():
-        if _models(preset, preset.base_url, "none") is not None:
-            return _open(name, preset, None, model, "none")
-    return _embedded(model)
-
-
-def _open(name: str, preset: _Preset, base_url: str | None, model: str | None, key: str) -> OpenEngine:
-    url = (base_url or preset.base_url).rstrip("/")
-    if model is None:
-        listed = _models(preset, url, key)
-        if listed is None:
-            raise EngineUnavailable(
-                f"the engine {name} does not answer",
-                where=url,
-                fix=f"start it ({preset.start}), or say where it is: --llm-base-url=...",
-            )
-        model = _first_model(listed)
-    return OpenEngine(Engine(name, preset.dialect, url, model, key), _nothing_to_stop)
-
-
-def _nothing_to_stop() -> None:
-    """The engine was there before us and stays."""
-
-
-def _openai_key(base_url: str | None, environ: Mapping[str, str]) -> str:
-    key = environ.get("LLMHARNESS_API_KEY") if base_url else None
-    key = key or environ.get("OPENAI_API_KEY") or ("none" if base_url else None)
-    if key is None:
+    answering = _answering()
+    with_model = [preset for preset, models in answering.items() if model in models]
+    if with_model or (answering and model != EmbeddedEngine.model):
+        preset = with_model[0] if with_model else next(iter(answering))
+        chosen = model or _choice(answering[preset])
+        return OpenEngine(Engine(preset.name, preset.dialect, preset.base_url, chosen, NO_KEY))
+    if model not in {None, EmbeddedEngine.model}:
         raise EngineUnavailable(
-            "the engine openai needs a key",
-            where="environment variable OPENAI_API_KEY",
-            fix="export OPENAI_API_KEY=...",
+            f"no engine answers on loopback, and the embedded one has no model {model!r}",
+            where="--llm-engine-model",
+            fix=f"{ENGINES['ollama'].start}, or leave out --llm-engine-model",
         )
-    return key
-
-
-def _models(preset: _Preset, url: str, key: str) -> object | None:
-    """Ask for the list of models; None where nobody answers it."""
-    timeout_s = _REMOTE_S if url.startswith("https:") else _PROBE_S
     try:
-        answer = probe.get(url + preset.models_path, timeout_s=timeout_s, api_key=key)
-    except (OSError, ValueError):
-        return None
-    return answer.json() if answer.status == 200 else None
+        return _embedded(None, model, environ)
+    except EngineUnavailable as error:
+        raise EngineUnavailable(
+            f"no engine answers on loopback, and {error.what}", where=error.where, fix=error.fix
+        ) from error
 
 
-def _first_model(listed: object) -> str | None:
-    models = (listed.get("data") or listed.get("models")) if isinstance(listed, dict) else None
-    first = models[0] if isinstance(models, list) and models else None
-    name = first.get("id") or first.get("name") if isinstance(first, dict) else None
-    return name if isinstance(name, str) else None
+def _answering() -> dict[Preset, list[str]]:
+    """Ask all local presets at once, without a key; return those that list a model for chat."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def ask(preset: Preset) -> list[str]:
+        try:
+            return _models(preset.dialect, preset.base_url, _AUTO_S, None)
+        except _Silent:
+            return []
+
+    local = [preset for preset in ENGINES.values() if preset.name != "openai"]
+    with ThreadPoolExecutor(len(local)) as pool:
+        found = dict(zip(local, pool.map(ask, local), strict=True))
+    return {preset: models for preset, models in found.items() if _choice(models)}
+
+
+class _Silent(Exception):
+    """No list of models came; the text says why, `status` is the HTTP status where one came.
+
+    It never leaves this module.
+    """
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+def _models(dialect: Dialect, base_url: str, timeout_s: float, api_key: str | None) -> list[str]:
+    try:
+        answer = probe.get(base_url + _PROBE_PATHS[dialect], timeout_s=timeout_s, api_key=api_key)
+    except (OSError, ValueError) as error:
+        raise _Silent(getattr(error, "strerror", None) or str(error) or type(error).__name__) from error
+    if answer.status != 200:
+        raise _Silent(f"HTTP {answer.status}", answer.status)
+    body = answer.json()
+    rows = body.get("data" if dialect == "openai" else "models") if isinstance(body, dict) else None
+    if not isinstance(rows, list):
+        raise _Silent("the answer is no list of models")
+    names = (row.get("id") or row.get("model") or row.get("name") for row in rows if isinstance(row, dict))
+    return [name for name in names if isinstance(name, str)]
+
+
+def _choice(models: list[str]) -> str | None:
+    """Take the first model that is not named as one for embeddings."""
+    return next((name for name in models if "embed" not in name.lower()), None)
+
+
+def _first(models: list[str], preset: Preset, url: str) -> str:
+    if (chosen := _choice(models)) is not None:
+        return chosen
+    raise EngineUnavailable(
+        f"{preset.name} at {url} has no model for chat",
+        where=f"{url}{preset.probe_path}",
+        fix="ollama pull qwen3:0.6b" if preset.name == "ollama" else preset.start,
+    )
+
+
+def _fix(silence: _Silent, preset: Preset) -> str:
+    if silence.status in {401, 403}:
+        return "export LLMHARNESS_API_KEY=... (the key the engine was started with)"
+    if silence.status == 404:
+        return "give the URL that ends in /v1: --llm-base-url=http://127.0.0.1:8000/v1"
+    return f"{preset.start}  (or say where it is: --llm-base-url=http://HOST:PORT/v1)"

@@ -52,7 +52,7 @@ class ModelFile:
         name = f"toy-{toy_model.fingerprint()}.gguf"
         try:
             path = cache_dir(environ) / name
-            if not path.is_file():
+            if not os.access(path, os.R_OK):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _make(path)
         except (OSError, RuntimeError):  # read-only, full, or a user without a home
@@ -74,6 +74,7 @@ def _make(path: Path) -> None:
     os.close(handle)
     try:
         toy_model.build(Path(draft))
+        os.chmod(draft, 0o644)  # a folder shared by several users holds one file for all of them
         with suppress(PermissionError):  # Windows, where another worker's file is open by now: the same bytes
             os.replace(draft, path)
     finally:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import toy_logits, toy_text, toy_tokens
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import gguf
     import numpy as np
 
-    Matrix = np.ndarray[Any, np.dtype[np.float16]]
+    Matrix: TypeAlias = np.ndarray[Any, Any]
 
 MODEL = "toy"
 """The name the toy model answers to."""

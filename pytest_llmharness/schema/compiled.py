@@ -11,7 +11,7 @@ from . import hint, phrase, source
 from .verdict import Verdict, Violation
 
 if TYPE_CHECKING:
-    from .._native._core import Finding
+    from .._native._core import _Finding as Finding
 
 Formats: TypeAlias = bool | Mapping[str, Callable[[str], object]]
 
@@ -166,6 +166,8 @@ def _engine(
         return "python", PythonEngine(text, draft, formats, registry)
     except RecursionError:
         raise ValueError("deep", "", None) from None
+    except (TypeError, AttributeError, LookupError) as error:
+        raise ValueError("other", f"the jsonschema package failed with {error!r}", None) from error
 
 
 def _refusal(

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jsonschema
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
+from ..errors import ConfigError, HarnessError
 from . import descent, dialect, references, text
 from .references import pointer
 
 if TYPE_CHECKING:
-    from .._native._core import Finding
+    from .._native._core import _Finding as Finding
 
 Formats: TypeAlias = bool | Mapping[str, Callable[[str], object]]
 
@@ -46,26 +48,23 @@ class PythonEngine:
 
     def accepts(self, source: str | bytes, /) -> bool:
         """Whether the text is JSON that satisfies the schema."""
-        try:
-            value = text.read(_checked(source), integer=_integer)
-        except text.NoJson:
-            return False
-        descent.run.set(descent.Run(self._remember))
-        try:
-            return next(self._validator.iter_errors(value), None) is None
-        except RecursionError:
-            return False
+        return not self._findings(source, at_most=1)
 
     def check(self, source: str | bytes, /) -> list[Finding]:
         """Everything that is wrong with the text; an empty list where it is valid."""
+        return self._findings(source, at_most=None)
+
+    def _findings(self, source: str | bytes, at_most: int | None) -> list[Finding]:
         try:
             value = text.read(_checked(source), integer=_integer)
         except text.NoJson:
             return [("", "", "json", "null", [], None)]
         descent.run.set(descent.Run(self._remember))
         try:
-            return [self._finding(error) for error in self._validator.iter_errors(value)]
-        except RecursionError:
+            return [self._finding(error) for error in islice(self._validator.iter_errors(value), at_most)]
+        except HarnessError:
+            raise
+        except Exception:  # noqa: BLE001 - the package's own faults, deep recursion among them, reject
             return [("", "", "schema", "null", [], None)]
 
     def _finding(self, error: ValidationError) -> Finding:
@@ -122,10 +121,24 @@ def _format_checker(kind: Any, formats: Formats) -> jsonschema.FormatChecker | N
     checker = jsonschema.FormatChecker(formats=())
     checker.checkers = dict(kind.FORMAT_CHECKER.checkers)
     if isinstance(formats, Mapping):
-        for name, check in formats.items():
-            checker.checkers[name] = (_of_strings(check), ValueError)
+        for name, function in formats.items():
+            checker.checkers[name] = (_of_strings(name, function), ())
     return checker
 
 
-def _of_strings(check: Callable[[str], object]) -> Callable[[object], bool]:
-    return lambda value: not isinstance(value, str) or bool(check(value))
+def _of_strings(name: str, function: Callable[[str], object]) -> Callable[[object], bool]:
+    def holds(value: object) -> bool:
+        if not isinstance(value, str):
+            return True
+        try:
+            return bool(function(value))
+        except ValueError:
+            return False
+        except Exception as error:
+            raise ConfigError(
+                f"the function of the format {name!r} raised {type(error).__name__}",
+                where="Schema(formats=...)",
+                fix="return a truth value, or raise ValueError for no",
+            ) from error
+
+    return holds

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from . import phrase, text
 
 if TYPE_CHECKING:
-    from .._native._core import Finding
+    from .._native._core import _Finding as Finding
 
 Explained: TypeAlias = tuple[str, str, str, str, str, str, tuple[int, int] | None]
 

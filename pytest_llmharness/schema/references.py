@@ -151,7 +151,8 @@ def _targets(step: _Step) -> list[_Step]:
             continue
         try:
             target = step.resolver.lookup(reference)
-        except (referencing.exceptions.Unresolvable, ValueError):
+        except (referencing.exceptions.Unresolvable, ValueError, TypeError, AttributeError, LookupError):
+            # The package also stumbles over targets that are no schemas, each in its own way.
             raise ValueError("reference", reference, None) from None
         draft = _draft_of(target.contents, step.draft)
         found.append(_Step(target.contents, draft, target.resolver, step.used))

@@ -10,7 +10,7 @@ from ..errors import HarnessError
 from . import hint, text
 
 if TYPE_CHECKING:
-    from .._native._core import Finding
+    from .._native._core import _Finding as Finding
 
 MAX_HINT_BYTES = 1024
 

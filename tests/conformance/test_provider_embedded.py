@@ -7,7 +7,6 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from pytest_llmharness.live.embedded import EmbeddedEngine
 
 from pytest_llmharness.adapters.clocks.system import SystemClock
 from pytest_llmharness.adapters.providers.anthropic import AnthropicProvider
@@ -18,6 +17,7 @@ from pytest_llmharness.domain.message import Message
 from pytest_llmharness.domain.prompt import Options, Prompt
 from pytest_llmharness.domain.tool import ToolSpec
 from pytest_llmharness.errors import AuthenticationFailed, ContextOverflow
+from pytest_llmharness.live.embedded import EmbeddedEngine
 from pytest_llmharness.ports.provider import Provider
 
 TOOL = ToolSpec(
@@ -96,7 +96,7 @@ async def streamed(provider: Provider, prompt: Prompt) -> Completion:
 
 def test_too_long_a_prompt_is_context_overflow(provider: Provider) -> None:
     """The real server's refusal of a long prompt is known by its code, streamed or not."""
-    prompt = Prompt((Message.user("token " * 3_000),))
+    prompt = Prompt((Message.user("token " * 10_000),))
     for call in (provider.complete, lambda prompt: streamed(provider, prompt)):
         with pytest.raises(ContextOverflow, match="context"):
             asyncio.run(call(prompt))

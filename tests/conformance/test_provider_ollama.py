@@ -7,7 +7,6 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from pytest_llmharness.live.embedded import EmbeddedEngine
 
 from pytest_llmharness.adapters.clocks.system import SystemClock
 from pytest_llmharness.adapters.providers.ollama import OllamaProvider
@@ -19,6 +18,7 @@ from pytest_llmharness.domain.completion import Completion
 from pytest_llmharness.domain.prompt import Prompt
 from pytest_llmharness.domain.tool import ToolCall
 from pytest_llmharness.domain.usage import Usage
+from pytest_llmharness.live.embedded import EmbeddedEngine
 from pytest_llmharness.server import ModelServer
 
 

@@ -10,6 +10,7 @@ Known differences between the Rust core and the fallback on the jsonschema packa
 | `unevaluatedProperties` (2019-09) beside an `additionalProperties` schema | evaluated | not | its defect |
 | documents of another draft | our reading | the package's reading | it changes classes there |
 | nesting beyond Python's recursion limit | checked | rejected, keyword "schema" | it recurses |
+| `unevaluatedItems` (2019-09) beside `items: true` | evaluated | rejected, keyword "schema" | its defect |
 | references more than 4096 in a row | InvalidSchema | rejected, keyword "schema" | it recurses |
 | alternatives that repeat at every level, deep | "schema" at the root | their place | work would double |
 | `multipleOf` for a double above 2**53 | in binary | in decimal | digits past the 17th mean nothing |

@@ -284,6 +284,14 @@ def test_formats_of_ones_own_run_on_the_python_engine() -> None:
     assert [violation.pointer for violation in bad.violations] == ["/a", "/b", "/day"]
 
 
+def test_a_format_function_that_fails_is_named() -> None:
+    """Any error but ValueError is the function's fault, not the text's."""
+    schema = Schema({"format": "ratio"}, formats={"ratio": lambda text: 1 / len(text)})
+    assert schema.accepts('"a"')
+    with pytest.raises(ConfigError, match="the function of the format 'ratio' raised ZeroDivisionError"):
+        schema.accepts('""')
+
+
 # Texts that are no JSON.
 
 NO_JSON = {
