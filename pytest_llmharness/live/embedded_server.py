@@ -17,9 +17,9 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-CONTEXT_TOKENS = 32768
+CONTEXT_TOKENS = 8192
 SLOTS = 4
-"""Requests served at once; each has its share of the context, 8192 tokens."""
+"""Requests served at once; each has its share of the context, 2048 tokens."""
 
 _PARENT_CHECK_S = 1.0
 

@@ -113,6 +113,7 @@ def open_engine(
     base_url: str | None = None,
     model: str | None = None,
     environ: Mapping[str, str] = os.environ,
+    presets: Mapping[str, Preset] = ENGINES,
 ) -> OpenEngine:
     """Find a live engine, or start the embedded one.
 
@@ -122,6 +123,7 @@ def open_engine(
         base_url: where the engine is, instead of the preset's place.
         model: the model to ask for; None takes the first one the engine lists.
         environ: where keys are looked up: `LLMHARNESS_API_KEY`, and `OPENAI_API_KEY` for `openai`.
+        presets: where engines listen by default.
 
     Raises:
         ConfigError: a name, URL or model that cannot work.
@@ -136,8 +138,8 @@ def open_engine(
     if name == "embedded":
         return _embedded(base_url, model, environ)
     if name == "auto":
-        return _auto(model, environ) if base_url is None else _at(base_url, model, environ)
-    return OpenEngine(_named(ENGINES[name], base_url, model, environ))
+        return _auto(model, environ, presets) if base_url is None else _at(base_url, model, environ, presets)
+    return OpenEngine(_named(presets[name], base_url, model, environ))
 
 
 def _checked(base_url: str) -> str:
@@ -213,13 +215,15 @@ def _paid(preset: Preset, model: str | None, environ: Mapping[str, str]) -> Engi
     return Engine(preset.name, preset.dialect, preset.base_url, model, key)
 
 
-def _at(base_url: str, model: str | None, environ: Mapping[str, str]) -> OpenEngine:
+def _at(
+    base_url: str, model: str | None, environ: Mapping[str, str], presets: Mapping[str, Preset]
+) -> OpenEngine:
     """Find out which dialect is spoken at a URL the user gave."""
     key = environ.get("LLMHARNESS_API_KEY")
     root = base_url.removesuffix("/v1")
     silences = []
     for dialect, url in (("openai", base_url), ("ollama", root)):
-        preset = _preset_at(url, dialect)
+        preset = _preset_at(url, dialect, presets)
         try:
             models = _models(preset.dialect, url, _NAMED_S, key)
         except _Silent as silence:
@@ -230,19 +234,19 @@ def _at(base_url: str, model: str | None, environ: Mapping[str, str]) -> OpenEng
     raise EngineUnavailable(
         f"no engine answers at {base_url}: {silences[0]}",
         where="--llm-base-url",
-        fix=_fix(silences[0], ENGINES["vllm"]),
+        fix=_fix(silences[0], presets["vllm"]),
     )
 
 
-def _preset_at(url: str, dialect: str) -> Preset:
-    known = (preset for preset in ENGINES.values() if (preset.base_url, preset.dialect) == (url, dialect))
-    return next(known, ENGINES[dialect])
+def _preset_at(url: str, dialect: str, presets: Mapping[str, Preset]) -> Preset:
+    known = (preset for preset in presets.values() if (preset.base_url, preset.dialect) == (url, dialect))
+    return next(known, presets[dialect])
 
 
-def _auto(model: str | None, environ: Mapping[str, str]) -> OpenEngine:
+def _auto(model: str | None, environ: Mapping[str, str], presets: Mapping[str, Preset]) -> OpenEngine:
     from .embedded import EmbeddedEngine
 
-    answering = _answering()
+    answering = _answering([preset for preset in presets.values() if preset.name != "openai"])
     with_model = [preset for preset, models in answering.items() if model in models]
     if with_model or (answering and model != EmbeddedEngine.model):
         preset = with_model[0] if with_model else next(iter(answering))
@@ -252,7 +256,7 @@ def _auto(model: str | None, environ: Mapping[str, str]) -> OpenEngine:
         raise EngineUnavailable(
             f"no engine answers on loopback, and the embedded one has no model {model!r}",
             where="--llm-engine-model",
-            fix=f"{ENGINES['ollama'].start}, or leave out --llm-engine-model",
+            fix=f"{presets['ollama'].start}, or leave out --llm-engine-model",
         )
     try:
         return _embedded(None, model, environ)
@@ -262,8 +266,8 @@ def _auto(model: str | None, environ: Mapping[str, str]) -> OpenEngine:
         ) from error
 
 
-def _answering() -> dict[Preset, list[str]]:
-    """Ask all local presets at once, without a key; return those that list a model for chat."""
+def _answering(local: list[Preset]) -> dict[Preset, list[str]]:
+    """Ask engines all at once, without a key; return those that list a model for chat."""
     from concurrent.futures import ThreadPoolExecutor
 
     def ask(preset: Preset) -> list[str]:
@@ -272,7 +276,6 @@ def _answering() -> dict[Preset, list[str]]:
         except _Silent:
             return []
 
-    local = [preset for preset in ENGINES.values() if preset.name != "openai"]
     with ThreadPoolExecutor(len(local)) as pool:
         found = dict(zip(local, pool.map(ask, local), strict=True))
     return {preset: models for preset, models in found.items() if _choice(models)}

@@ -221,7 +221,7 @@ def _place_of(value: Any, reference: str, pointer: str = "") -> str:
     )
     for key, member in members:
         place = f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"
-        if str(key) in _REFERENCES and isinstance(member, str) and member.endswith(reference):
+        if str(key) in _REFERENCES and isinstance(member, str) and member.rstrip("#").endswith(reference):
             return place
         found = _place_of(member, reference, place)
         if found:

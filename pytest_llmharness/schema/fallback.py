@@ -34,13 +34,14 @@ class PythonEngine:
         root = _read("", source)
         others = {uri.rstrip("#"): _read(uri, document) for uri, document in registry}
         draft = draft or references.declared_draft(root, others)
-        references.forget_dialect([root, *others.values()], draft)
-        self._places = references.places_of([root, *others.values()])
         kind = references.DRAFTS[draft][0]
         extended = extend(kind, dialect.reading_of(dict(kind.VALIDATORS)))  # type: ignore[no-untyped-call]
+        self._places: dict[int, str] = {}
         descent.run.set(descent.Run(remember=False))
         for error in extended(kind.META_SCHEMA).iter_errors(root):
             raise ValueError("invalid", "", self._finding(error))
+        references.forget_dialect([root, *others.values()], draft)
+        self._places = references.places_of([root, *others.values()])
         known = references.registry_of(others, draft)
         checker = _format_checker(kind, formats)
         self._validator = extended(root, registry=known, format_checker=checker)

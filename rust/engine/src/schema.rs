@@ -6,7 +6,8 @@ use crate::reach::Reach;
 use crate::stack::with_room;
 use crate::text::{self, Document};
 use jsonschema::error::ValidationErrorKind;
-use jsonschema::{Draft, Registry, ValidationError, ValidationOptions, Validator};
+use jsonschema::{Draft, ValidationError, ValidationOptions, Validator};
+use referencing::SPECIFICATIONS;
 use serde_json::Value;
 
 /// Compiling takes at most this much stack per level of nesting or reference.
@@ -104,13 +105,13 @@ impl Schema {
 fn build(documents: &Documents, draft: Option<Draft>, formats: bool) -> Result<Validator, CompileError> {
     let declared = documents.declared_draft();
     let default = draft.or_else(|| declared.as_ref().ok().copied().flatten()).unwrap_or_default();
-    let mut registry = Registry::new().draft(default);
-    for (uri, document) in &documents.others {
+    let others = documents.others.iter().map(|(uri, document)| {
         let draft = default.detect(document);
-        let resource = draft.create_resource_ref(document);
-        registry = registry.add(uri, resource).map_err(|error| lost(&error))?;
-    }
-    let registry = registry.prepare().map_err(|error| lost(&error))?;
+        (uri, draft.create_resource_ref(document))
+    });
+    // Metaschemas of all drafts are there without being asked for.
+    let registry = SPECIFICATIONS.extend(others).map_err(|error| lost(&error))?;
+    let registry = registry.draft(default).prepare().map_err(|error| lost(&error))?;
     let options = jsonschema::options().with_registry(&registry).should_validate_formats(formats);
     let options = if formats { options } else { without_content(options) };
     let options = match (declared, draft) {
