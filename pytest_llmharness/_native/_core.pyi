@@ -19,6 +19,10 @@ class Schema:
     ) -> Schema:
         """Compile schema text. ValueError carries (kind, detail, finding | None)."""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether the own engine reads the schema; else the jsonschema crate does."""
+
     def accepts(self, text: str | bytes, /) -> bool:
         """Whether the text is JSON that satisfies the schema."""
 

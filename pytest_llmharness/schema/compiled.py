@@ -54,7 +54,8 @@ class Schema:
     Attributes:
         accepts: (text: str | bytes) -> bool: whether the text is JSON that satisfies the schema.
             With the core it is the native method itself and makes no Python objects.
-        engine: "rust", or "python" where the core is missing or cannot do what is asked.
+        engine: "rust"; "rust+fallback" where a keyword of the schema is left to the `jsonschema`
+            crate inside the core; "python" where the core is missing or cannot do what is asked.
 
     Raises:
         InvalidSchema: the schema is none, or refers to what is not there.
@@ -159,7 +160,8 @@ def _engine(
         except ImportError:
             pass
         else:
-            return "rust", RustEngine(text, draft, formats, registry)
+            engine = RustEngine(text, draft, formats, registry)
+            return "rust" if engine.is_own else "rust+fallback", engine
     from .fallback import PythonEngine
 
     try:

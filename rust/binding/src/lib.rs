@@ -41,12 +41,22 @@ impl Schema {
     /// Whether the text is JSON that satisfies the schema.
     #[pyo3(signature = (text, /))]
     fn accepts(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Some(text) = bytes_of(text)? else { return Ok(false) };
-        Ok(if text.len() < RELEASE_FROM {
-            self.engine.accepts(text)
+        if let Ok(text) = text.cast::<PyBytes>() {
+            let text = text.as_bytes();
+            Ok(released(py, text.len(), || self.engine.accepts(text)))
+        } else if let Ok(text) = text.cast::<PyString>() {
+            // A str without UTF-8 holds lone surrogates, and is no JSON.
+            let Ok(text) = text.to_str() else { return Ok(false) };
+            Ok(released(py, text.len(), || self.engine.accepts_str(text)))
         } else {
-            py.detach(|| self.engine.accepts(text))
-        })
+            Err(no_text(text))
+        }
+    }
+
+    /// Whether the own engine reads the schema; else the jsonschema crate does.
+    #[getter]
+    fn is_own(&self) -> bool {
+        self.engine.is_own()
     }
 
     /// Everything that is wrong with the text, as tuples; an empty list where it is valid.
@@ -65,9 +75,21 @@ fn bytes_of<'a>(text: &'a Bound<'_, PyAny>) -> PyResult<Option<&'a [u8]>> {
     } else if let Ok(text) = text.cast::<PyString>() {
         Ok(text.to_str().ok().map(str::as_bytes))
     } else {
-        let kind = text.get_type().name()?;
-        Err(PyTypeError::new_err(format!("the text to check must be str or bytes, not {kind}")))
+        Err(no_text(text))
     }
+}
+
+#[cold]
+fn no_text(text: &Bound<'_, PyAny>) -> PyErr {
+    match text.get_type().name() {
+        Ok(kind) => PyTypeError::new_err(format!("the text to check must be str or bytes, not {kind}")),
+        Err(error) => error,
+    }
+}
+
+/// Do `work` on a text of so many bytes, with the interpreter released where it is worth it.
+fn released<T: Send>(py: Python<'_>, bytes: usize, work: impl FnOnce() -> T + Send) -> T {
+    if bytes < RELEASE_FROM { work() } else { py.detach(work) }
 }
 
 fn draft_named(name: &str) -> PyResult<Draft> {

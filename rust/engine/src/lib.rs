@@ -3,9 +3,13 @@
 //! The seam is small on purpose: [`Schema::compile`], [`Schema::accepts`], [`Schema::check`].
 
 mod blame;
+mod canonical;
 mod documents;
 mod names;
+mod program;
 mod reach;
+mod run;
+mod scan;
 mod schema;
 mod stack;
 mod text;

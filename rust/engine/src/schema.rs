@@ -2,18 +2,24 @@
 
 use crate::blame::{Violation, blame, translate};
 use crate::documents::Documents;
+use crate::program::{self, Program};
 use crate::reach::Reach;
-use crate::stack::with_room;
+use crate::run::Run;
+use crate::scan::MAX_DEPTH;
+use crate::stack::{AT_HAND, with_room};
 use crate::text::{self, Document};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, ValidationError, ValidationOptions, Validator};
 use referencing::SPECIFICATIONS;
 use serde_json::Value;
+use std::sync::OnceLock;
 
 /// Compiling takes at most this much stack per level of nesting or reference.
 const COMPILE_FRAME: usize = 16 * 1024;
 /// Checking takes at most this much stack per schema that looks at one value.
 const CHECK_FRAME: usize = 1536;
+/// The own engine takes at most this much for a container or for what looks at the same value.
+const RUN_FRAME: usize = if cfg!(debug_assertions) { 4096 } else { 1024 };
 /// Errors of alternatives inside alternatives are told apart up to this many combinations.
 const MAX_COMBINATIONS: f64 = 1024.0;
 
@@ -36,9 +42,13 @@ pub enum CompileError {
 
 /// A compiled schema. Immutable; any number of threads may use it.
 pub struct Schema {
-    validator: Validator,
+    /// None where the schema asks what only the `jsonschema` crate knows.
+    program: Option<Program>,
+    validator: OnceLock<Option<Validator>>,
     documents: Documents,
-    reach: Reach,
+    reach: OnceLock<Option<Reach>>,
+    draft: Option<Draft>,
+    formats: bool,
 }
 
 impl Schema {
@@ -53,17 +63,51 @@ impl Schema {
         registry: &[(String, String)],
     ) -> Result<Self, CompileError> {
         let documents = Documents::read(text, registry).map_err(CompileError::NoJson)?;
-        let reach = Reach::of(&documents).ok_or(CompileError::TooDeep)?;
-        let room = (documents.depth + reach.chain) * COMPILE_FRAME;
-        let built = with_room(room, || build(&documents, draft, formats));
-        let failed = || CompileError::Other("the schema engine failed".to_owned());
-        let validator = built.ok_or_else(failed)??;
-        Ok(Self { validator, documents, reach })
+        let room = (documents.depth + 1) * COMPILE_FRAME;
+        let program = with_room(room, || own_program(&documents, draft, formats)).flatten();
+        let schema =
+            Self { program, validator: OnceLock::new(), documents, reach: OnceLock::new(), draft, formats };
+        if schema.program.is_none() {
+            let validator = schema.build()?;
+            schema.validator.get_or_init(|| Some(validator));
+        }
+        Ok(schema)
+    }
+
+    /// Whether this engine reads the schema itself; else the `jsonschema` crate does.
+    pub fn is_own(&self) -> bool {
+        self.program.is_some()
+    }
+
+    fn build(&self) -> Result<Validator, CompileError> {
+        let reach = self.reach().ok_or(CompileError::TooDeep)?;
+        let room = (self.documents.depth + reach.chain) * COMPILE_FRAME;
+        let built = with_room(room, || build(&self.documents, self.draft, self.formats));
+        built.ok_or_else(|| CompileError::Other("the schema engine failed".to_owned()))?
+    }
+
+    fn reach(&self) -> Option<&Reach> {
+        self.reach.get_or_init(|| Reach::of(&self.documents)).as_ref()
+    }
+
+    fn validator(&self) -> Option<&Validator> {
+        self.validator.get_or_init(|| self.build().ok()).as_ref()
     }
 
     /// Whether `text` is JSON that satisfies the schema.
     pub fn accepts(&self, text: &[u8]) -> bool {
-        text::read(text).is_some_and(|document| self.allows(&document))
+        match &self.program {
+            Some(program) => accepts(program, text, false),
+            None => text::read(text).is_some_and(|document| self.allows(&document)),
+        }
+    }
+
+    /// The same for text that is known to be UTF-8.
+    pub fn accepts_str(&self, text: &str) -> bool {
+        match &self.program {
+            Some(program) => accepts(program, text.as_bytes(), true),
+            None => self.accepts(text.as_bytes()),
+        }
     }
 
     /// Everything that is wrong with `text`; nothing where it is valid.
@@ -71,15 +115,16 @@ impl Schema {
         let Some(document) = text::read(text) else {
             return vec![Violation::plain("json", Value::Null)];
         };
-        if self.allows(&document) {
+        if self.accepts(text) {
             return Vec::new();
         }
-        let found = if self.combinations(document.depth) > MAX_COMBINATIONS {
-            None
-        } else {
-            with_room(self.room(document.depth), || {
-                blame(self.validator.iter_errors(&document.value), &self.documents)
-            })
+        let found = match self.validator() {
+            Some(validator) if self.combinations(document.depth) <= MAX_COMBINATIONS => {
+                with_room(self.room(document.depth), || {
+                    blame(validator.iter_errors(&document.value), &self.documents)
+                })
+            }
+            _ => None,
         };
         // What is rejected always has a reason, if only the coarsest.
         let found = found.filter(|violations| !violations.is_empty());
@@ -87,18 +132,62 @@ impl Schema {
     }
 
     fn allows(&self, document: &Document) -> bool {
-        let verdict = || self.validator.is_valid(&document.value);
+        let Some(validator) = self.validator() else { return false };
+        let verdict = || validator.is_valid(&document.value);
         with_room(self.room(document.depth), verdict).unwrap_or(false)
     }
 
     fn room(&self, depth: usize) -> usize {
-        (depth + 1) * self.reach.chain * CHECK_FRAME
+        (depth + 1) * self.reach().map_or(1, |reach| reach.chain) * CHECK_FRAME
     }
 
     /// How many ways there may be to fail, where alternatives repeat at every level.
     fn combinations(&self, depth: usize) -> f64 {
         let depth = u32::try_from(depth).map_or(f64::INFINITY, f64::from);
-        self.reach.fan_out.powf(depth)
+        self.reach().map_or(f64::INFINITY, |reach| reach.fan_out.powf(depth))
+    }
+}
+
+/// The program of a schema that this engine reads itself.
+///
+/// What is no valid schema is left to the `jsonschema` crate, which says why.
+fn own_program(documents: &Documents, draft: Option<Draft>, formats: bool) -> Option<Program> {
+    // A metaschema of one's own may put vocabularies out of force.
+    let is_known = |document: &Value| Draft::default().detect(document) != Draft::Unknown;
+    if draft.is_none() && !is_known(&documents.root) {
+        return None;
+    }
+    let default = draft.unwrap_or_default();
+    let default = if draft.is_some() { default } else { default.detect(&documents.root) };
+    if !is_valid_schema(default, &documents.root) {
+        return None;
+    }
+    program::compile(documents, default, draft.is_some(), formats).ok()
+}
+
+fn is_valid_schema(draft: Draft, schema: &Value) -> bool {
+    match draft {
+        Draft::Draft4 => jsonschema::draft4::meta::is_valid(schema),
+        Draft::Draft6 => jsonschema::draft6::meta::is_valid(schema),
+        Draft::Draft7 => jsonschema::draft7::meta::is_valid(schema),
+        Draft::Draft201909 => jsonschema::draft201909::meta::is_valid(schema),
+        _ => jsonschema::draft202012::meta::is_valid(schema),
+    }
+}
+
+fn accepts(program: &Program, text: &[u8], is_utf8: bool) -> bool {
+    let look = |room: usize| {
+        let mut run = Run::new(program, text, room / RUN_FRAME);
+        let valid = run.whole();
+        // The scanner takes any byte in a string, so what is not ASCII is looked at once more.
+        (valid && (is_utf8 || !run.high || std::str::from_utf8(text).is_ok()), run.cramped)
+    };
+    match look(AT_HAND) {
+        (valid, false) => valid,
+        (_, true) => {
+            let room = (MAX_DEPTH + 1) * program.chain.max(1) * RUN_FRAME;
+            with_room(room, || look(room)).is_some_and(|(valid, cramped)| valid && !cramped)
+        }
     }
 }
 
