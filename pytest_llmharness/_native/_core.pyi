@@ -1,6 +1,7 @@
-from typing import TypeAlias, final
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, final, overload
 
-__all__ = ["Schema"]
+__all__ = ["Findings", "Schema"]
 
 # (pointer, schema pointer, keyword, expected as JSON text, branches, byte span)
 _Finding: TypeAlias = tuple[str, str, str, str, list[list["_Finding"]], tuple[int, int] | None]
@@ -23,8 +24,19 @@ class Schema:
     def is_own(self) -> bool:
         """Whether the own engine reads the schema; else the jsonschema crate does."""
 
-    def accepts(self, text: str | bytes, /) -> bool:
-        """Whether the text is JSON that satisfies the schema."""
+    @property
+    def accepts(self) -> Callable[[str | bytes], bool]:
+        """The built-in method: whether the text is JSON that satisfies the schema."""
 
-    def check(self, text: str | bytes, /) -> list[_Finding]:
-        """Everything that is wrong with the text; an empty list where it is valid."""
+    def check(self, text: str | bytes, /) -> Findings:
+        """Everything that is wrong with the text, in its order; nothing where it is valid."""
+
+@final
+class Findings(Sequence[_Finding]):
+    """What is wrong with one text: a sequence of tuples that are made when they are asked for."""
+
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, number: int) -> _Finding: ...
+    @overload
+    def __getitem__(self, numbers: slice) -> Sequence[_Finding]: ...

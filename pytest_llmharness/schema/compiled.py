@@ -27,12 +27,13 @@ engines = ["rust", "python"]
 class Engine(Protocol):
     """What compiles a schema and checks texts against it."""
 
-    def accepts(self, text: str | bytes, /) -> bool:
-        """Whether the text is JSON that satisfies the schema."""
+    @property
+    def accepts(self) -> Callable[[str | bytes], bool]:
+        """Whether a text is JSON that satisfies the schema."""
         ...
 
-    def check(self, text: str | bytes, /) -> list[Finding]:
-        """Everything that is wrong with the text."""
+    def check(self, text: str | bytes, /) -> Sequence[Finding]:
+        """Everything that is wrong with the text, in its order."""
         ...
 
 
@@ -67,7 +68,7 @@ class Schema:
 
     accepts: Callable[[str | bytes], bool]
     engine: str
-    _check: Callable[[str | bytes], list[Finding]]
+    _check: Callable[[str | bytes], Sequence[Finding]]
     _text: str
     _draft: str | None
     _formats: Formats
@@ -211,7 +212,7 @@ def _broken(schema: Any, finding: Finding) -> InvalidSchema:
             f"{hint.parts_of(pointer)[-1] if isinstance(value, dict) else value!r} is no regular expression"
         )
         return InvalidSchema(what, where=where, fix=_PATTERN_FIX)
-    [(*_, got, line, _)] = hint.explained(schema, [finding])
+    *_, got, line, _ = hint.explained(schema, finding)
     what = f"{got} is not allowed at {pointer or 'the root'} of a JSON Schema"
     return InvalidSchema(what, where=where, fix=line.replace(phrase.WHOLE, "the schema"))
 

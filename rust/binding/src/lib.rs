@@ -1,9 +1,11 @@
 //! The Python face of the engine: convert, call, convert back.
 
-use llmharness_engine::{CompileError, Draft, Schema as Engine, Violation};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+mod verdict_call;
+
+use llmharness_engine::{CompileError, Draft, Report, Schema as Engine, Violation};
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyCFunction, PyList, PyString, PyTuple, PyType};
 
 /// Texts from this size on are checked with the interpreter released to other threads.
 const RELEASE_FROM: usize = 4096;
@@ -11,7 +13,7 @@ const RELEASE_FROM: usize = 4096;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::Schema;
+    use super::{Findings, Schema};
 }
 
 /// A compiled JSON Schema; immutable, usable from any thread.
@@ -38,19 +40,10 @@ impl Schema {
         Ok(Self { engine })
     }
 
-    /// Whether the text is JSON that satisfies the schema.
-    #[pyo3(signature = (text, /))]
-    fn accepts(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<bool> {
-        if let Ok(text) = text.cast::<PyBytes>() {
-            let text = text.as_bytes();
-            Ok(released(py, text.len(), || self.engine.accepts(text)))
-        } else if let Ok(text) = text.cast::<PyString>() {
-            // A str without UTF-8 holds lone surrogates, and is no JSON.
-            let Ok(text) = text.to_str() else { return Ok(false) };
-            Ok(released(py, text.len(), || self.engine.accepts_str(text)))
-        } else {
-            Err(no_text(text))
-        }
+    /// (text: str | bytes, /) -> bool: whether the text is JSON that satisfies the schema.
+    #[getter]
+    fn accepts<'py>(schema: &Bound<'py, Self>) -> PyResult<Bound<'py, PyCFunction>> {
+        verdict_call::of(schema)
     }
 
     /// Whether the own engine reads the schema; else the jsonschema crate does.
@@ -59,12 +52,45 @@ impl Schema {
         self.engine.is_own()
     }
 
-    /// Everything that is wrong with the text, as tuples; an empty list where it is valid.
+    /// Everything that is wrong with the text; put into words when it is asked for.
     #[pyo3(signature = (text, /))]
-    fn check<'py>(&self, py: Python<'py>, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    fn check(schema: &Bound<'_, Self>, text: &Bound<'_, PyAny>) -> PyResult<Findings> {
         // An empty text is no JSON either, so it stands for one that has no bytes at all.
-        let text = bytes_of(text)?.unwrap_or_default();
-        listed(py, &py.detach(|| self.engine.check(text)))
+        let bytes = bytes_of(text)?.unwrap_or_default();
+        let py = schema.py();
+        let engine = &schema.get().engine;
+        let report = released(py, bytes.len(), || engine.check(bytes));
+        Ok(Findings { report, schema: schema.clone().unbind(), text: text.clone().unbind() })
+    }
+}
+
+/// What is wrong with one text: a sequence of tuples that are made when they are asked for.
+#[pyclass(frozen, sequence, module = "pytest_llmharness._native._core")]
+struct Findings {
+    report: Report,
+    schema: Py<Schema>,
+    text: Py<PyAny>,
+}
+
+#[pymethods]
+impl Findings {
+    fn __len__(&self) -> usize {
+        self.report.len()
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, number: usize) -> PyResult<Bound<'py, PyTuple>> {
+        let engine = &self.schema.get().engine;
+        let text = bytes_of(self.text.bind(py))?.unwrap_or_default();
+        let violation = released(py, text.len(), || engine.violation(&self.report, number, text));
+        as_tuple(py, &violation.ok_or_else(|| PyIndexError::new_err("there are no more findings"))?)
+    }
+
+    /// Pickled and copied as the plain list it stands for.
+    fn __reduce__<'py>(findings: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyType>, (Bound<'py, PyList>,))> {
+        let py = findings.py();
+        let found = (0..findings.len()?).map(|number| findings.get().__getitem__(py, number));
+        let list = PyList::new(py, found.collect::<PyResult<Vec<_>>>()?)?;
+        Ok((list.get_type(), (list,)))
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod blame;
 mod canonical;
+mod collect;
 mod documents;
 mod names;
 mod program;
@@ -12,8 +13,9 @@ mod run;
 mod scan;
 mod schema;
 mod stack;
+mod tell;
 mod text;
 
 pub use blame::Violation;
 pub use jsonschema::Draft;
-pub use schema::{CompileError, Schema};
+pub use schema::{CompileError, Report, Schema};

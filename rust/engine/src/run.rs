@@ -339,7 +339,7 @@ impl<'t> Run<'t> {
             && rule
                 .dependents
                 .iter()
-                .all(|(bit, names)| !is_seen(*bit, seen, others) || names.all_in(seen, others))
+                .all(|each| !is_seen(each.bit, seen, others) || each.names.all_in(seen, others))
             && (!counted || within(different(text, &keys) as u64, rule.least, rule.most));
         if !complete {
             return None;
@@ -457,7 +457,7 @@ fn number_holds(node: &Node, digits: &[u8]) -> bool {
     {
         return true;
     }
-    if node.integers_have_no_point
+    if node.is_draft_4
         && node.types & NUMBER == INTEGER
         && digits.iter().any(|digit| matches!(digit, b'.' | b'e' | b'E'))
     {

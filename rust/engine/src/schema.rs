@@ -1,12 +1,14 @@
 //! The engine: a schema compiled once, checked against many texts.
 
 use crate::blame::{Violation, blame, translate};
+use crate::collect::{Collector, Finding};
 use crate::documents::Documents;
-use crate::program::{self, Program};
+use crate::program::{self, NodeId, Program};
 use crate::reach::Reach;
 use crate::run::Run;
-use crate::scan::MAX_DEPTH;
+use crate::scan::{MAX_DEPTH, past_space};
 use crate::stack::{AT_HAND, with_room};
+use crate::tell::Told;
 use crate::text::{self, Document};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Draft, ValidationError, ValidationOptions, Validator};
@@ -38,6 +40,31 @@ pub enum CompileError {
     TooDeep,
     /// Anything else, in the words of the underlying engine.
     Other(String),
+}
+
+/// What is wrong with a text, before it is put into words.
+pub enum Report {
+    /// It is no JSON.
+    NoJson,
+    /// It is rejected, for reasons that would take too long to tell.
+    Unplaced,
+    Findings(Vec<Finding>),
+    Violations(Vec<Violation>),
+}
+
+impl Report {
+    /// How many things are wrong.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::NoJson | Self::Unplaced => 1,
+            Self::Findings(findings) => findings.len(),
+            Self::Violations(violations) => violations.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// A compiled schema. Immutable; any number of threads may use it.
@@ -110,14 +137,23 @@ impl Schema {
         }
     }
 
-    /// Everything that is wrong with `text`; nothing where it is valid.
-    pub fn check(&self, text: &[u8]) -> Vec<Violation> {
-        let Some(document) = text::read(text) else {
-            return vec![Violation::plain("json", Value::Null)];
-        };
+    /// What is wrong with `text`; nothing where it is valid.
+    pub fn check(&self, text: &[u8]) -> Report {
         if self.accepts(text) {
-            return Vec::new();
+            return Report::Findings(Vec::new());
         }
+        let Some(program) = &self.program else { return self.check_by_crate(text) };
+        if !text::is_json(text) {
+            return Report::NoJson;
+        }
+        let start = past_space(text, 0);
+        let found = collected(program, text, program.root, start, "");
+        // What is rejected always has a reason, if only the coarsest.
+        if found.is_empty() { Report::Unplaced } else { Report::Findings(found) }
+    }
+
+    fn check_by_crate(&self, text: &[u8]) -> Report {
+        let Some(document) = text::read(text) else { return Report::NoJson };
         let found = match self.validator() {
             Some(validator) if self.combinations(document.depth) <= MAX_COMBINATIONS => {
                 with_room(self.room(document.depth), || {
@@ -126,9 +162,29 @@ impl Schema {
             }
             _ => None,
         };
-        // What is rejected always has a reason, if only the coarsest.
-        let found = found.filter(|violations| !violations.is_empty());
-        found.unwrap_or_else(|| vec![Violation::plain("schema", Value::Null)])
+        found.filter(|violations| !violations.is_empty()).map_or(Report::Unplaced, Report::Violations)
+    }
+
+    /// One of the things that are wrong, in full; `text` is the one that was checked.
+    pub fn violation(&self, report: &Report, number: usize, text: &[u8]) -> Option<Violation> {
+        if number >= report.len() {
+            return None;
+        }
+        match report {
+            Report::NoJson => Some(Violation::plain("json", Value::Null)),
+            Report::Unplaced => Some(Violation::plain("schema", Value::Null)),
+            Report::Violations(violations) => violations.get(number).cloned(),
+            Report::Findings(findings) => {
+                let told = Told { program: self.program.as_ref()?, documents: &self.documents, text };
+                told.violation(findings.get(number)?, 0)
+            }
+        }
+    }
+
+    /// Everything that is wrong with `text`, in full.
+    pub fn violations(&self, text: &[u8]) -> Vec<Violation> {
+        let report = self.check(text);
+        (0..report.len()).filter_map(|number| self.violation(&report, number, text)).collect()
     }
 
     fn allows(&self, document: &Document) -> bool {
@@ -177,16 +233,34 @@ fn is_valid_schema(draft: Draft, schema: &Value) -> bool {
 
 fn accepts(program: &Program, text: &[u8], is_utf8: bool) -> bool {
     let look = |room: usize| {
-        let mut run = Run::new(program, text, room / RUN_FRAME);
+        let mut run = Run::new(program, text, room);
         let valid = run.whole();
         // The scanner takes any byte in a string, so what is not ASCII is looked at once more.
         (valid && (is_utf8 || !run.high || std::str::from_utf8(text).is_ok()), run.cramped)
     };
-    match look(AT_HAND) {
-        (valid, false) => valid,
+    on_enough_stack(program, look).unwrap_or(false)
+}
+
+/// What is wrong with the value at `at`, which is where `pointer` leads.
+pub fn collected(program: &Program, text: &[u8], node: NodeId, at: usize, pointer: &str) -> Vec<Finding> {
+    let look = |room: usize| {
+        let collector = Collector::new(program, text, room).collect(node, at, pointer);
+        let cramped = collector.cramped();
+        (collector.findings, cramped)
+    };
+    on_enough_stack(program, look).unwrap_or_default()
+}
+
+/// Look with the stack at hand; where that is too small, once more with as much as it may take.
+///
+/// `look` takes how many calls may nest, and returns whether they were too few.
+fn on_enough_stack<T: Send>(program: &Program, look: impl Fn(usize) -> (T, bool) + Sync) -> Option<T> {
+    match look(AT_HAND / RUN_FRAME) {
+        (found, false) => Some(found),
         (_, true) => {
-            let room = (MAX_DEPTH + 1) * program.chain.max(1) * RUN_FRAME;
-            with_room(room, || look(room)).is_some_and(|(valid, cramped)| valid && !cramped)
+            let calls = 2 * (MAX_DEPTH + 1) * (program.chain + 1);
+            let (found, cramped) = with_room(calls * RUN_FRAME, || look(calls))?;
+            (!cramped).then_some(found)
         }
     }
 }

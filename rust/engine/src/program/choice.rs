@@ -1,8 +1,8 @@
 //! `enum` and `const`: the values that may be there.
 
-use super::{ARRAY, FALSE, FRACTION, INTEGER, Kinds, NULL, Names, OBJECT, STRING, TRUE};
-use crate::canonical::canonical_of;
-use crate::scan::Number;
+use super::{ARRAY, FALSE, FRACTION, INTEGER, Kinds, NULL, NUMBER, Names, OBJECT, STRING, TRUE};
+use crate::canonical::{self, canonical_of};
+use crate::scan::{Number, decoded, number_end, number_in, string_end};
 use serde_json::Value;
 
 /// The values of one `enum` or `const`.
@@ -49,6 +49,24 @@ impl Choice {
             strings: Names::of(strings),
             numbers: numbers.into(),
             containers: containers.into(),
+        })
+    }
+
+    /// Whether the value at `at` is one of them; None only where the text is no JSON.
+    pub fn holds(&self, text: &[u8], at: usize, kind: Kinds) -> Option<bool> {
+        Some(match kind {
+            STRING => {
+                let end = string_end(text, at + 1)?;
+                let words = decoded(text.get(at + 1..end.at)?, end.escaped)?;
+                self.strings.find(words.as_bytes()).is_some()
+            }
+            NUMBER => self.has_number(number_in(text.get(at..number_end(text, at)?)?)),
+            ARRAY | OBJECT => {
+                let mut form = Vec::new();
+                canonical::write(text, at, &mut form)?;
+                self.has_container(&form)
+            }
+            _ => self.kinds & kind != 0,
         })
     }
 

@@ -4,9 +4,9 @@
 //! `jsonschema` crate then reads the schema, and names what is wrong with it.
 
 use super::{
-    ALL, ANY, ARRAY, Also, ArrayRule, Bits, Choice, Contains, FALSE, Home, INTEGER, Kinds, Member, Multiple,
-    NEVER, NO_BIT, NULL, NUMBER, Names, Node, NodeId, NumberRule, OBJECT, ObjectRule, Program, STRING,
-    StringRule, TRUE, Wording,
+    ALL, ANY, ARRAY, Also, ArrayRule, Bits, Choice, Contains, Dependent, FALSE, Home, INTEGER, Kinds, Member,
+    Multiple, NEVER, NO_BIT, NULL, NUMBER, Names, Node, NodeId, NumberRule, OBJECT, ObjectRule, Program,
+    STRING, StringRule, TRUE, Wording,
 };
 use crate::documents::Documents;
 use crate::scan::Number;
@@ -112,7 +112,7 @@ impl<'d> Compiler<'d> {
         Self {
             documents,
             formats,
-            nodes: vec![any, Node::default()],
+            nodes: vec![any, Node { id: NEVER, ..Node::default() }],
             known: HashMap::new(),
             homes: HashMap::new(),
             patterns: HashMap::new(),
@@ -196,7 +196,7 @@ impl<'d> Compiler<'d> {
             return (node, false);
         }
         let node = NodeId::try_from(self.nodes.len()).unwrap_or(NEVER);
-        self.nodes.push(Node { kinds, types: kinds, home, ..Node::default() });
+        self.nodes.push(Node { kinds, types: kinds, id: node, home, ..Node::default() });
         self.known.insert(address, node);
         (node, true)
     }
@@ -222,7 +222,7 @@ impl<'d> Compiler<'d> {
     fn node(&mut self, task: &Task<'d>) -> Compiled<Node> {
         let Task { members, scope, home, .. } = task;
         let draft = scope.draft;
-        let mut node = Node { kinds: ALL, types: ALL, home: home.clone(), ..Node::default() };
+        let mut node = Node { kinds: ALL, types: ALL, id: task.node, home: home.clone(), ..Node::default() };
         if let (Some(reference), true) = (members.get("$ref"), hides_siblings(draft)) {
             let (value, scope, home) = self.follow(reference, scope)?;
             node.also = [Also::Same(self.schema(value, &scope, home)?)].into();
@@ -236,8 +236,8 @@ impl<'d> Compiler<'d> {
         if let Some(types) = members.get("type") {
             node.types = kinds_of(types).ok_or(Refusal)?;
             node.kinds = node.types;
-            node.integers_have_no_point = draft == Draft::Draft4;
         }
+        node.is_draft_4 = draft == Draft::Draft4;
         node.choices = choices_of(members, draft)?;
         for choice in &node.choices {
             // The integer 1 may be written 1.0, and be no integer in draft 4.
@@ -320,6 +320,7 @@ impl<'d> Compiler<'d> {
             unique: members.get("uniqueItems") == Some(&Value::Bool(true)),
             prefix: Box::default(),
             rest: ANY,
+            forbids_rest: false,
             contains: None,
         };
         if draft >= Draft::Draft202012 {
@@ -328,6 +329,7 @@ impl<'d> Compiler<'d> {
         } else if members.get("items").is_some_and(Value::is_array) {
             rule.prefix = self.list(task, "items")?.unwrap_or_default();
             rule.rest = self.sub(task, "additionalItems")?.unwrap_or(ANY);
+            rule.forbids_rest = members.get("additionalItems") == Some(&Value::Bool(false));
         } else {
             rule.rest = self.sub(task, "items")?.unwrap_or(ANY);
         }
@@ -400,7 +402,8 @@ impl<'d> Compiler<'d> {
                 let bit = known.bit(name);
                 if value.is_array() {
                     let others = names_of(Some(value))?;
-                    dependents.push((bit, Bits::of(others.iter().map(|other| known.bit(other)))));
+                    let names = Bits::of(others.iter().map(|other| known.bit(other)));
+                    dependents.push(Dependent { bit, names, keyword });
                 } else {
                     let home = self.place(task, keyword, &below("", name));
                     dependent_schemas.push((bit, self.schema(value, &task.scope, home)?));
@@ -414,6 +417,10 @@ impl<'d> Compiler<'d> {
             required: Bits::of(required),
             bits: known.bits as usize,
             rest,
+            forbids_rest: members.get("additionalProperties") == Some(&Value::Bool(false)),
+            knows_names: ["properties", "patternProperties"].iter().any(|keyword| {
+                members.get(*keyword).and_then(Value::as_object).is_some_and(|names| !names.is_empty())
+            }),
             naming: naming.filter(|&node| node != ANY),
             dependents: dependents.into(),
             dependent_schemas: dependent_schemas.into(),
@@ -478,12 +485,13 @@ impl<'d> KnownNames<'d> {
         let member = |(name, node, bit): &(&str, Option<NodeId>, u32)| {
             let matching = patterns.iter().filter(|(pattern, _)| pattern.holds(name)).map(|(_, node)| *node);
             let mut nodes: Vec<NodeId> = node.iter().copied().chain(matching).collect();
-            if nodes.is_empty() {
+            let covered = !nodes.is_empty();
+            if !covered {
                 nodes.push(rest);
             }
             let first = nodes.remove(0);
             nodes.retain(|&node| node != ANY);
-            Member { node: first, more: nodes.into(), bit: *bit, listed: node.is_some() }
+            Member { node: first, more: nodes.into(), bit: *bit, covered }
         };
         (names, self.list.iter().map(member).collect())
     }
@@ -583,23 +591,11 @@ fn number_rule(members: &Members, draft: Draft) -> Compiled<Option<NumberRule>> 
         (rule.above, rule.below) = (bound("exclusiveMinimum")?, bound("exclusiveMaximum")?);
     }
     if let Some(divisor) = members.get("multipleOf") {
-        rule.multiple = Some(multiple_of(divisor, draft)?);
+        rule.multiple = Some(divisor.as_number().and_then(Multiple::of).ok_or(Refusal)?);
     }
     let asks =
         rule.minimum.is_some() || rule.maximum.is_some() || rule.above.is_some() || rule.below.is_some();
     Ok((asks || rule.multiple.is_some()).then_some(rule))
-}
-
-fn multiple_of(divisor: &Value, draft: Draft) -> Compiled<Multiple> {
-    const EXACT: i128 = 1 << 53;
-    let number = divisor.as_number().and_then(Number::of).ok_or(Refusal)?;
-    let whole = match number.plain() {
-        Number::Int(whole) if (1..=EXACT).contains(&whole) => Some(whole),
-        _ => None,
-    };
-    let schema = Value::Object([("multipleOf".to_owned(), divisor.clone())].into_iter().collect());
-    let rule = jsonschema::options().with_draft(draft).build(&schema).map_err(|_| Refusal)?;
-    Ok(Multiple { whole, rule })
 }
 
 fn count(members: &Members, keyword: &str) -> Compiled<Option<u64>> {
@@ -619,18 +615,23 @@ fn names_of(value: Option<&Value>) -> Compiled<Vec<&str>> {
 }
 
 /// A pointer to a member of what `pointer` leads to.
-pub fn below(pointer: &str, name: &str) -> String {
+fn below(pointer: &str, name: &str) -> String {
     let mut out = String::with_capacity(pointer.len() + name.len() + 1);
     out.push_str(pointer);
-    out.push('/');
+    push_part(&mut out, name);
+    out
+}
+
+/// Lengthen a pointer by one part.
+pub fn push_part(pointer: &mut String, name: &str) {
+    pointer.push('/');
     for letter in name.chars() {
         match letter {
-            '~' => out.push_str("~0"),
-            '/' => out.push_str("~1"),
-            _ => out.push(letter),
+            '~' => pointer.push_str("~0"),
+            '/' => pointer.push_str("~1"),
+            _ => pointer.push(letter),
         }
     }
-    out
 }
 
 fn decoded_fragment(fragment: &str) -> Option<String> {

@@ -2,11 +2,13 @@
 
 mod choice;
 mod compile;
+mod multiple;
 mod name;
 mod wording;
 
 pub use choice::Choice;
-pub use compile::compile;
+pub use compile::{compile, push_part};
+pub use multiple::Multiple;
 pub use name::Names;
 pub use wording::Wording;
 
@@ -66,8 +68,8 @@ pub struct Node {
     pub asks: Kinds,
     /// The kinds that `type` names.
     pub types: Kinds,
-    /// Whether 1.0 is no integer (draft 4).
-    pub integers_have_no_point: bool,
+    /// In draft 4, 1.0 is no integer, and bounds are exclusive by a flag.
+    pub is_draft_4: bool,
     pub choices: Box<[Choice]>,
     pub string: Option<Box<StringRule>>,
     pub number: Option<Box<NumberRule>>,
@@ -75,6 +77,8 @@ pub struct Node {
     pub object: Option<Box<ObjectRule>>,
     /// What else looks at the same value.
     pub also: Box<[Also]>,
+    /// Its own place in the program.
+    pub id: NodeId,
     pub home: Home,
 }
 
@@ -111,14 +115,6 @@ pub struct NumberRule {
     pub multiple: Option<Multiple>,
 }
 
-/// `multipleOf`.
-pub struct Multiple {
-    /// The divisor, where it is a whole number that a double holds exactly.
-    pub whole: Option<i128>,
-    /// Decides where one of the numbers is not whole.
-    pub rule: jsonschema::Validator,
-}
-
 pub struct ArrayRule {
     pub least: u64,
     pub most: Option<u64>,
@@ -127,6 +123,8 @@ pub struct ArrayRule {
     pub prefix: Box<[NodeId]>,
     /// The schema of the others.
     pub rest: NodeId,
+    /// Whether the schema of the others is a plain `additionalItems: false`.
+    pub forbids_rest: bool,
     pub contains: Option<Contains>,
 }
 
@@ -151,12 +149,33 @@ pub struct ObjectRule {
     pub patterns: Box<[(Wording, NodeId)]>,
     /// The schema of members that neither a name nor a pattern covers.
     pub rest: NodeId,
+    /// Whether the schema of the others is a plain `false`.
+    pub forbids_rest: bool,
+    /// Whether `properties` or `patternProperties` name any.
+    pub knows_names: bool,
     /// The schema of the names.
     pub naming: Option<NodeId>,
-    /// A name that brings others along.
-    pub dependents: Box<[(u32, Bits)]>,
+    pub dependents: Box<[Dependent]>,
     /// A name that brings a schema for the whole object along.
     pub dependent_schemas: Box<[(u32, NodeId)]>,
+}
+
+/// A name that brings others along.
+pub struct Dependent {
+    pub bit: u32,
+    pub names: Bits,
+    pub keyword: &'static str,
+}
+
+impl ObjectRule {
+    /// The schemas of a member that a name or a pattern covers; none where neither does.
+    pub fn nodes_of(&self, number: Option<usize>, name: &str) -> Vec<NodeId> {
+        if let Some(member) = number.and_then(|number| self.members.get(number)) {
+            let nodes = [member.node].into_iter().chain(member.more.iter().copied());
+            return if member.covered { nodes.collect() } else { Vec::new() };
+        }
+        self.patterns.iter().filter(|(pattern, _)| pattern.holds(name)).map(|(_, node)| *node).collect()
+    }
 }
 
 /// A name that the schema knows.
@@ -167,8 +186,8 @@ pub struct Member {
     pub more: Box<[NodeId]>,
     /// The bit that says it is there; [`NO_BIT`] where nobody asks.
     pub bit: u32,
-    /// Whether `properties` names it.
-    pub listed: bool,
+    /// Whether `properties` or a pattern covers it.
+    pub covered: bool,
 }
 
 pub const NO_BIT: u32 = u32::MAX;
@@ -208,18 +227,8 @@ impl Bits {
                     .all(|(at, word)| word & !others.get(at).copied().unwrap_or(0) == 0))
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.first == 0 && self.others.is_empty()
-    }
-}
-
-impl Multiple {
-    /// Whether the number, written as `digits`, is a multiple.
-    pub fn holds(&self, number: Number, digits: &[u8]) -> bool {
-        if let (Some(divisor), Number::Int(whole)) = (self.whole, number) {
-            return whole % divisor == 0;
-        }
-        serde_json::from_slice(digits)
-            .is_ok_and(|number: serde_json::Number| self.rule.is_valid(&serde_json::Value::Number(number)))
+    pub fn has(&self, bit: u32) -> bool {
+        let word = if bit < 64 { Some(&self.first) } else { self.others.get(bit as usize / 64 - 1) };
+        word.is_some_and(|word| word >> (bit % 64) & 1 == 1)
     }
 }

@@ -48,7 +48,9 @@ impl Names {
     #[inline(always)]
     pub fn written(&self, number: usize, text: &[u8], start: usize) -> Option<usize> {
         let name = self.names.get(number)?;
-        let chunk = text.get(start..)?.first_chunk::<HEAD>()?;
+        let Some(chunk) = text.get(start..)?.first_chunk::<HEAD>() else {
+            return name.at_the_end(text, start);
+        };
         if (u128::from_le_bytes(*chunk) ^ name.head) & name.mask != 0 || name.mask == 0 {
             return None;
         }
@@ -87,6 +89,14 @@ impl Name {
         let plain = text.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
         let mask = if plain { u128::from_le_bytes(mask) } else { 0 };
         Self { text: text.as_bytes().into(), head: u128::from_le_bytes(head), mask }
+    }
+
+    /// The same where the text has fewer bytes left than a head.
+    #[inline]
+    fn at_the_end(&self, text: &[u8], start: usize) -> Option<usize> {
+        let end = start + self.text.len();
+        let same = self.mask != 0 && text.get(start..end)? == &*self.text && text.get(end) == Some(&b'"');
+        same.then_some(end + 1)
     }
 }
 
@@ -130,7 +140,9 @@ mod tests {
         let padded = |text: &str| format!("{text}                    ").into_bytes();
         assert_eq!(names.written(0, &padded("id\""), 0), Some(3));
         assert_eq!(names.written(0, &padded("ida\""), 0), None);
-        assert_eq!(names.written(0, b"id\"", 0), None);
+        assert_eq!(names.written(0, b"id\"", 0), Some(3));
+        assert_eq!(names.written(0, b"id", 0), None);
+        assert_eq!(names.written(3, b"a\"b\"", 0), None);
         assert_eq!(names.written(1, &padded(&format!("{long}\"")), 0), Some(16));
         assert_eq!(names.written(2, &padded(&format!("{longer}\"")), 0), Some(17));
         assert_eq!(names.written(2, &padded(&format!("{longer}x\"")), 0), None);
