@@ -1,7 +1,9 @@
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, final, overload
+from typing import TypeAlias, TypeVar, final, overload
 
 __all__ = ["Findings", "Schema"]
+
+_T = TypeVar("_T")
 
 # (pointer, schema pointer, keyword, expected as JSON text, branches, byte span)
 _Finding: TypeAlias = tuple[str, str, str, str, list[list["_Finding"]], tuple[int, int] | None]
@@ -40,3 +42,5 @@ class Findings(Sequence[_Finding]):
     def __getitem__(self, number: int) -> _Finding: ...
     @overload
     def __getitem__(self, numbers: slice) -> Sequence[_Finding]: ...
+    def unfilled(self, kind: type[_T], origin: object, /) -> tuple[_T, ...]:
+        """One object of the class for each finding, with `_origin` (origin, number) and no more."""

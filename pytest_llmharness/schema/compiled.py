@@ -11,6 +11,7 @@ from . import hint, phrase, source
 from .verdict import Verdict, Violation
 
 if TYPE_CHECKING:
+    from .._native._core import Findings
     from .._native._core import _Finding as Finding
 
 Formats: TypeAlias = bool | Mapping[str, Callable[[str], object]]
@@ -32,7 +33,7 @@ class Engine(Protocol):
         """Whether a text is JSON that satisfies the schema."""
         ...
 
-    def check(self, text: str | bytes, /) -> Sequence[Finding]:
+    def check(self, text: str | bytes, /) -> Findings | list[Finding]:
         """Everything that is wrong with the text, in its order."""
         ...
 
@@ -68,7 +69,7 @@ class Schema:
 
     accepts: Callable[[str | bytes], bool]
     engine: str
-    _check: Callable[[str | bytes], Sequence[Finding]]
+    _check: Callable[[str | bytes], Findings | list[Finding]]
     _text: str
     _draft: str | None
     _formats: Formats
@@ -133,7 +134,7 @@ class Schema:
             return Verdict(text, self._check(text), value)
         pointer, what, why = found
         line = hint.of_inexpressible(pointer, what, why)
-        return Verdict("", (), value, (Violation(pointer, "", "json", "a JSON value", what, line),))
+        return Verdict("", [], value, (Violation(pointer, "", "json", "a JSON value", what, line),))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Schema cannot be changed (tried to set {name!r})")

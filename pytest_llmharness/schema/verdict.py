@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from ..errors import HarnessError
 from . import hint, text
 
 if TYPE_CHECKING:
+    from .._native._core import Findings
     from .._native._core import _Finding as Finding
 
 MAX_HINT_BYTES = 1024
@@ -61,24 +61,20 @@ class Violation(_Late):
     span: tuple[int, int] | None = field(default=None, compare=False)
 
 
-_new = object.__new__
-_set_origin = _Late.__dict__["_origin"].__set__
-
-
 class Verdict:
     """The outcome of checking one value; true where it is valid."""
 
     __slots__ = ("_findings", "_text", "_value", "_violations")
 
     _text: str | bytes
-    _findings: Sequence[Finding]
+    _findings: Findings | list[Finding]
     _value: Any
     _violations: tuple[Violation, ...] | None
 
     def __init__(
         self,
         text: str | bytes,
-        findings: Sequence[Finding],
+        findings: Findings | list[Finding],
         value: Any = Unread,
         violations: tuple[Violation, ...] | None = None,
     ) -> None:
@@ -96,12 +92,7 @@ class Verdict:
     def violations(self) -> tuple[Violation, ...]:
         """Everything that is wrong, in the order of the text; empty where it is valid."""
         if self._violations is None:
-            found = []
-            for number in range(len(self._findings)):
-                violation = _new(Violation)
-                _set_origin(violation, (self, number))
-                found.append(violation)
-            _set_violations(self, tuple(found))
+            _set_violations(self, _unfilled(self._findings, self))
         return self._violations or ()
 
     @property
@@ -168,6 +159,16 @@ _set_text = Verdict.__dict__["_text"].__set__
 _set_findings = Verdict.__dict__["_findings"].__set__
 _set_value = Verdict.__dict__["_value"].__set__
 _set_violations = Verdict.__dict__["_violations"].__set__
+
+
+def _unfilled(findings: Findings | list[Finding], verdict: Verdict) -> tuple[Violation, ...]:
+    """Return a violation for each finding, to be filled when it is read."""
+    if not isinstance(findings, list):
+        return findings.unfilled(Violation, verdict)
+    found = [object.__new__(Violation) for _ in findings]
+    for number, violation in enumerate(found):
+        object.__setattr__(violation, "_origin", (verdict, number))
+    return tuple(found)
 
 
 def _revived(

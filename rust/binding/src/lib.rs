@@ -1,5 +1,6 @@
 //! The Python face of the engine: convert, call, convert back.
 
+mod late;
 mod verdict_call;
 
 use llmharness_engine::{CompileError, Draft, Report, Schema as Engine, Violation};
@@ -83,6 +84,16 @@ impl Findings {
         let text = bytes_of(self.text.bind(py))?.unwrap_or_default();
         let violation = released(py, text.len(), || engine.violation(&self.report, number, text));
         as_tuple(py, &violation.ok_or_else(|| PyIndexError::new_err("there are no more findings"))?)
+    }
+
+    /// One unfilled object of the class for each finding; it knows where it comes from.
+    #[pyo3(signature = (kind, origin, /))]
+    fn unfilled<'py>(
+        &self,
+        kind: &Bound<'py, PyType>,
+        origin: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        late::unfilled(kind, origin, self.report.len())
     }
 
     /// Pickled and copied as the plain list it stands for.

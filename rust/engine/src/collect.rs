@@ -188,7 +188,7 @@ impl<'t> Collector<'t> {
             let end = if is_forbidden {
                 skip(text, next, 0, &mut false)?
             } else {
-                self.below(&places.len().to_string(), |this| this.value(id, next))?
+                self.below(Part::Item(places.len()), |this| this.value(id, next))?
             };
             if let Some(contains) = &rule.contains {
                 contained += u64::from(self.accepts(contains.node, kind_at(text, next)?, next));
@@ -228,6 +228,7 @@ impl<'t> Collector<'t> {
         let Some(rule) = &node.object else { return skip(self.text, at, 0, &mut false) };
         let text = self.text;
         let (mut first, mut others) = (0, vec![0; rule.bits.div_ceil(64).saturating_sub(1)]);
+        let is_counted = rule.least > 0 || rule.most.is_some();
         let mut keys = Vec::new();
         let mut unexpected = Vec::new();
         let mut next = past_space(text, at + 1);
@@ -235,21 +236,24 @@ impl<'t> Collector<'t> {
             let key = next;
             let quote = string_end(text, key + 1)?;
             let name = decoded(text.get(key + 1..quote.at)?, quote.escaped)?;
-            keys.push(key + 1);
+            if is_counted {
+                keys.push(key + 1);
+            }
             next = past_colon(text, quote.at + 1)?;
             let number = rule.names.find(name.as_bytes());
             if let Some(bit) = number.and_then(|number| rule.members.get(number)).map(|member| member.bit) {
                 note_bit(bit, &mut first, &mut others);
             }
-            let nodes = rule.nodes_of(number, &name);
             let mut end = None;
-            if nodes.is_empty() && rule.forbids_rest {
+            let mut is_covered = false;
+            for id in rule.nodes_of(number, &name) {
+                end = Some(self.below(Part::Name(&name), |this| this.value(id, next))?);
+                is_covered = true;
+            }
+            if !is_covered && rule.forbids_rest {
                 unexpected.push(Box::from(&*name));
-            } else {
-                let nodes = if nodes.is_empty() { vec![rule.rest] } else { nodes };
-                for id in nodes {
-                    end = Some(self.below(&name, |this| this.value(id, next))?);
-                }
+            } else if !is_covered {
+                end = Some(self.below(Part::Name(&name), |this| this.value(rule.rest, next))?);
             }
             if let Some(naming) = rule.naming {
                 self.naming(node, naming, at, key, &name);
@@ -264,8 +268,7 @@ impl<'t> Collector<'t> {
             self.note(node, at, "additionalProperties", Detail::Unexpected(unexpected));
         }
         self.names_of_object(node, rule, at, first, &others)?;
-        let count =
-            if rule.least > 0 || rule.most.is_some() { different(text, &keys) as u64 } else { rule.least };
+        let count = if is_counted { different(text, &keys) as u64 } else { rule.least };
         self.note_unless(count >= rule.least, node, at, "minProperties");
         self.note_unless(rule.most.is_none_or(|most| count <= most), node, at, "maxProperties");
         Some(next + 1)
@@ -352,15 +355,41 @@ impl<'t> Collector<'t> {
         self.run.branch(id, kind, at).is_some()
     }
 
-    fn below<T>(&mut self, part: &str, look: impl FnOnce(&mut Self) -> T) -> T {
+    fn below<T>(&mut self, part: Part<'_>, look: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.pointer.len();
-        push_part(&mut self.pointer, part);
+        match part {
+            Part::Name(name) => push_part(&mut self.pointer, name),
+            Part::Item(number) => push_number(&mut self.pointer, number),
+        }
         self.depth += 1;
         let found = look(self);
         self.depth -= 1;
         self.pointer.truncate(length);
         found
     }
+}
+
+/// The way from a container to a value in it.
+enum Part<'n> {
+    Name(&'n str),
+    Item(usize),
+}
+
+/// Lengthen a pointer by the number of an item.
+fn push_number(pointer: &mut String, number: usize) {
+    let mut digits = [0; 20];
+    let mut rest = number;
+    let mut length = 0;
+    for slot in digits.iter_mut().rev() {
+        *slot = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        length += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    pointer.push('/');
+    pointer.extend(digits.iter().skip(20 - length).map(|&digit| char::from(digit)));
 }
 
 impl Detail {

@@ -7,6 +7,7 @@ mod canonical;
 mod collect;
 mod documents;
 mod names;
+mod place;
 mod program;
 mod reach;
 mod run;

@@ -3,6 +3,7 @@
 use crate::blame::{Violation, blame, translate};
 use crate::collect::{Collector, Finding};
 use crate::documents::Documents;
+use crate::place::in_order;
 use crate::program::{self, NodeId, Program};
 use crate::reach::Reach;
 use crate::run::Run;
@@ -162,7 +163,9 @@ impl Schema {
             }
             _ => None,
         };
-        found.filter(|violations| !violations.is_empty()).map_or(Report::Unplaced, Report::Violations)
+        let Some(mut found) = found.filter(|found| !found.is_empty()) else { return Report::Unplaced };
+        in_order(&mut found, text);
+        Report::Violations(found)
     }
 
     /// One of the things that are wrong, in full; `text` is the one that was checked.

@@ -169,12 +169,12 @@ pub struct Dependent {
 
 impl ObjectRule {
     /// The schemas of a member that a name or a pattern covers; none where neither does.
-    pub fn nodes_of(&self, number: Option<usize>, name: &str) -> Vec<NodeId> {
-        if let Some(member) = number.and_then(|number| self.members.get(number)) {
-            let nodes = [member.node].into_iter().chain(member.more.iter().copied());
-            return if member.covered { nodes.collect() } else { Vec::new() };
-        }
-        self.patterns.iter().filter(|(pattern, _)| pattern.holds(name)).map(|(_, node)| *node).collect()
+    pub fn nodes_of(&self, number: Option<usize>, name: &str) -> impl Iterator<Item = NodeId> {
+        let member = number.and_then(|number| self.members.get(number));
+        let known = member.filter(|member| member.covered).into_iter();
+        let patterns = if member.is_none() { &*self.patterns } else { &[] };
+        let known = known.flat_map(|member| [member.node].into_iter().chain(member.more.iter().copied()));
+        known.chain(patterns.iter().filter(|(pattern, _)| pattern.holds(name)).map(|(_, node)| *node))
     }
 }
 
