@@ -1,7 +1,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeAlias, TypeVar, final, overload
 
-__all__ = ["Findings", "Schema"]
+__all__ = ["Findings", "Schema", "json_of"]
 
 _T = TypeVar("_T")
 
@@ -30,6 +30,9 @@ class Schema:
     def accepts(self) -> Callable[[str | bytes], bool]:
         """The built-in method: whether the text is JSON that satisfies the schema."""
 
+    def accepts_value(self, value: object, /) -> bool | None:
+        """Whether a Python value, as JSON, satisfies the schema; None where it takes a slower look."""
+
     def check(self, text: str | bytes, /) -> Findings:
         """Everything that is wrong with the text, in its order; nothing where it is valid."""
 
@@ -44,3 +47,6 @@ class Findings(Sequence[_Finding]):
     def __getitem__(self, numbers: slice) -> Sequence[_Finding]: ...
     def unfilled(self, kind: type[_T], origin: object, /) -> tuple[_T, ...]:
         """One object of the class for each finding, with `_origin` (origin, number) and no more."""
+
+def json_of(value: object, /) -> str | None:
+    """The JSON text of a Python value; None where it takes a slower look."""

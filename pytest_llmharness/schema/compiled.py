@@ -33,6 +33,10 @@ class Engine(Protocol):
         """Whether a text is JSON that satisfies the schema."""
         ...
 
+    def accepts_value(self, value: object, /) -> bool | None:
+        """Whether a Python value satisfies the schema; None where it takes a slower look."""
+        ...
+
     def check(self, text: str | bytes, /) -> Findings | list[Finding]:
         """Everything that is wrong with the text, in its order."""
         ...
@@ -65,10 +69,21 @@ class Schema:
         MissingExtra: `schema` is a Python type and pydantic is not installed.
     """
 
-    __slots__ = ("__weakref__", "_check", "_draft", "_formats", "_registry", "_text", "accepts", "engine")
+    __slots__ = (
+        "__weakref__",
+        "_accepts_value",
+        "_check",
+        "_draft",
+        "_formats",
+        "_registry",
+        "_text",
+        "accepts",
+        "engine",
+    )
 
     accepts: Callable[[str | bytes], bool]
     engine: str
+    _accepts_value: Callable[[object], bool | None]
     _check: Callable[[str | bytes], Findings | list[Finding]]
     _text: str
     _draft: str | None
@@ -104,6 +119,7 @@ class Schema:
             "accepts": engine.accepts,
             "engine": name,
             "_check": engine.check,
+            "_accepts_value": engine.accepts_value,
             "_text": text,
             "_draft": draft,
             "_formats": formats,
@@ -124,13 +140,17 @@ class Schema:
 
     def accepts_value(self, value: Any) -> bool:
         """Whether a Python object, as JSON, satisfies the schema."""
-        return source.first_inexpressible(value) is None and self.accepts(json.dumps(value))
+        verdict = self._accepts_value(value)
+        if verdict is None:
+            return source.first_inexpressible(value) is None and self.accepts(json.dumps(value))
+        return verdict
 
     def check_value(self, value: Any) -> Verdict:
         """Return the verdict on a Python object; what JSON cannot express is a violation."""
-        found = source.first_inexpressible(value)
+        text = source.json_of(value)
+        found = source.first_inexpressible(value) if text is None else None
         if found is None:
-            text = json.dumps(value)
+            text = json.dumps(value) if text is None else text
             return Verdict(text, self._check(text), value)
         pointer, what, why = found
         line = hint.of_inexpressible(pointer, what, why)

@@ -52,6 +52,9 @@ class PythonEngine:
         """Whether the text is JSON that satisfies the schema."""
         return not self._findings(source, at_most=1)
 
+    def accepts_value(self, value: object, /) -> None:  # noqa: ARG002 - the core's signature
+        """Leave values to the slower look: this engine has no faster one."""
+
     def check(self, source: str | bytes, /) -> list[Finding]:
         """Everything that is wrong with the text; an empty list where it is valid."""
         return self._findings(source, at_most=None)

@@ -1,6 +1,7 @@
 //! The Python face of the engine: convert, call, convert back.
 
 mod late;
+mod values;
 mod verdict_call;
 
 use llmharness_engine::{CompileError, Draft, Report, Schema as Engine, Violation};
@@ -14,7 +15,16 @@ const RELEASE_FROM: usize = 4096;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::{Findings, Schema};
+    use super::{Findings, Schema, json_of};
+}
+
+/// The JSON text of a Python value; None where it takes a slower look.
+#[pyfunction]
+#[pyo3(signature = (value, /))]
+fn json_of(value: &Bound<'_, PyAny>) -> Option<String> {
+    let mut text = Vec::with_capacity(256);
+    values::write(value, &mut text, 0)?;
+    String::from_utf8(text).ok()
 }
 
 /// A compiled JSON Schema; immutable, usable from any thread.
@@ -45,6 +55,15 @@ impl Schema {
     #[getter]
     fn accepts<'py>(schema: &Bound<'py, Self>) -> PyResult<Bound<'py, PyCFunction>> {
         verdict_call::of(schema)
+    }
+
+    /// Whether a Python value, as JSON, satisfies the schema; None where it takes a slower look.
+    #[pyo3(signature = (value, /))]
+    fn accepts_value(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> Option<bool> {
+        let mut text = Vec::with_capacity(256);
+        values::write(value, &mut text, 0)?;
+        // What was written is UTF-8: it came from str.
+        Some(released(py, text.len(), || self.engine.accepts(&text)))
     }
 
     /// Whether the own engine reads the schema; else the jsonschema crate does.

@@ -19,4 +19,5 @@ mod text;
 
 pub use blame::Violation;
 pub use jsonschema::Draft;
+pub use scan::MAX_DEPTH;
 pub use schema::{CompileError, Report, Schema};

@@ -36,7 +36,7 @@ impl Multiple {
             .digits
             .iter()
             .fold(0_u128, |rest, digit| (rest * 10 + u128::from(digit - b'0')) % modulus);
-        rest * power_of_ten(zeros, modulus) % modulus == 0
+        (rest * power_of_ten(zeros, modulus)).is_multiple_of(modulus)
     }
 }
 
