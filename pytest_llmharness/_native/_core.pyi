@@ -1,7 +1,7 @@
 from collections.abc import Callable, Sequence
-from typing import TypeAlias, TypeVar, final, overload
+from typing import Literal, TypeAlias, TypeVar, final, overload
 
-__all__ = ["Findings", "Schema", "json_of"]
+__all__ = ["Findings", "Schema", "Stream", "json_of"]
 
 _T = TypeVar("_T")
 
@@ -33,6 +33,9 @@ class Schema:
     def accepts_value(self, value: object, /) -> bool | None:
         """Whether a Python value, as JSON, satisfies the schema; None where it takes a slower look."""
 
+    def stream(self) -> Stream:
+        """A check of a text that is still arriving."""
+
     def check(self, text: str | bytes, /) -> Findings:
         """Everything that is wrong with the text, in its order; nothing where it is valid."""
 
@@ -47,6 +50,27 @@ class Findings(Sequence[_Finding]):
     def __getitem__(self, numbers: slice) -> Sequence[_Finding]: ...
     def unfilled(self, kind: type[_T], origin: object, /) -> tuple[_T, ...]:
         """One object of the class for each finding, with `_origin` (origin, number) and no more."""
+
+@final
+class Stream:
+    """One text, as far as it has arrived; threads take turns."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether a text is doomed at the very first byte after which nothing helps."""
+
+    @property
+    def text(self) -> bytes:
+        """The text up to the byte that doomed it."""
+
+    def feed(self, chunk: str | bytes, /) -> Literal["viable", "complete", "doomed"]:
+        """Take the next chunk."""
+
+    def findings(self) -> list[_Finding]:
+        """What dooms the text."""
+
+    def scene(self) -> tuple[str, list[bool]]:
+        """(the JSON of the doomed value so far, for each part of its pointer whether it is a name)."""
 
 def json_of(value: object, /) -> str | None:
     """The JSON text of a Python value; None where it takes a slower look."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..errors import ConfigError, InvalidSchema
 from . import hint, phrase, source
+from .stream import Machine, SchemaStream
 from .verdict import Verdict, Violation
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ class Engine(Protocol):
 
     def accepts_value(self, value: object, /) -> bool | None:
         """Whether a Python value satisfies the schema; None where it takes a slower look."""
+        ...
+
+    def stream(self) -> Machine:
+        """A fresh check of a text that arrives in chunks."""
         ...
 
     def check(self, text: str | bytes, /) -> Findings | list[Finding]:
@@ -76,6 +81,7 @@ class Schema:
         "_draft",
         "_formats",
         "_registry",
+        "_stream",
         "_text",
         "accepts",
         "engine",
@@ -85,6 +91,7 @@ class Schema:
     engine: str
     _accepts_value: Callable[[object], bool | None]
     _check: Callable[[str | bytes], Findings | list[Finding]]
+    _stream: Callable[[], Machine]
     _text: str
     _draft: str | None
     _formats: Formats
@@ -120,6 +127,7 @@ class Schema:
             "engine": name,
             "_check": engine.check,
             "_accepts_value": engine.accepts_value,
+            "_stream": engine.stream,
             "_text": text,
             "_draft": draft,
             "_formats": formats,
@@ -137,6 +145,10 @@ class Schema:
     def check(self, text: str | bytes) -> Verdict:
         """Return the verdict on JSON text, with everything that is wrong with it."""
         return Verdict(text, self._check(text))
+
+    def stream(self) -> SchemaStream:
+        """Return a fresh check of a text that arrives in chunks."""
+        return SchemaStream(self._stream())
 
     def accepts_value(self, value: Any) -> bool:
         """Whether a Python object, as JSON, satisfies the schema."""

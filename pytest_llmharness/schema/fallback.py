@@ -19,6 +19,7 @@ from ..errors import ConfigError, HarnessError
 from . import descent, dialect, references, text
 from .order import in_order
 from .references import pointer
+from .stream import BufferedStream
 
 if TYPE_CHECKING:
     from .._native._core import _Finding as Finding
@@ -54,6 +55,10 @@ class PythonEngine:
 
     def accepts_value(self, value: object, /) -> None:  # noqa: ARG002 - the core's signature
         """Leave values to the slower look: this engine has no faster one."""
+
+    def stream(self) -> BufferedStream:
+        """Return a check of a text that arrives in chunks, which tells little before its end."""
+        return BufferedStream(self.accepts)
 
     def check(self, source: str | bytes, /) -> list[Finding]:
         """Everything that is wrong with the text; an empty list where it is valid."""

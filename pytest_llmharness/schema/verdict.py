@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import HarnessError
 from . import hint, text
+from .hint import Explained
 
 if TYPE_CHECKING:
     from .._native._core import Findings
@@ -121,7 +122,7 @@ class Verdict:
                 fix="read it only where the text is JSON; verdict.hint() says what is wrong with the text",
             ) from None
 
-    def _explained(self, number: int) -> hint.Explained:
+    def _explained(self, number: int) -> Explained:
         finding = self._findings[number]
         if finding[2] == "json":
             return "", "", "json", "JSON", *hint.of_no_json(self._text), None

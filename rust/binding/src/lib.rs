@@ -1,9 +1,11 @@
 //! The Python face of the engine: convert, call, convert back.
 
 mod late;
+mod stream;
 mod values;
 mod verdict_call;
 
+use crate::stream::Stream;
 use llmharness_engine::{CompileError, Draft, Report, Schema as Engine, Violation};
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -15,7 +17,7 @@ const RELEASE_FROM: usize = 4096;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::{Findings, Schema, json_of};
+    use super::{Findings, Schema, Stream, json_of};
 }
 
 /// The JSON text of a Python value; None where it takes a slower look.
@@ -64,6 +66,11 @@ impl Schema {
         values::write(value, &mut text, 0)?;
         // What was written is UTF-8: it came from str.
         Some(released(py, text.len(), || self.engine.accepts(&text)))
+    }
+
+    /// A check of a text that is still arriving.
+    fn stream(schema: &Bound<'_, Self>) -> Stream {
+        Stream::of(schema)
     }
 
     /// Whether the own engine reads the schema; else the jsonschema crate does.

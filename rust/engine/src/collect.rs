@@ -404,7 +404,7 @@ impl Detail {
     }
 }
 
-fn broken_of_string(rule: &StringRule, words: &str) -> [(&'static str, bool); 4] {
+pub fn broken_of_string(rule: &StringRule, words: &str) -> [(&'static str, bool); 4] {
     let length =
         if rule.least > 0 || rule.most.is_some() { words.chars().count() as u64 } else { rule.least };
     [
@@ -434,4 +434,21 @@ fn note_bit(bit: u32, first: &mut u64, others: &mut [u64]) {
     } else if let Some(word) = others.get_mut((bit / 64) as usize - 1) {
         *word |= 1 << (bit % 64);
     }
+}
+
+/// The keyword that a number breaks, or will break however it goes on.
+pub fn keyword_of_number(node: &Node, digits: &[u8]) -> &'static str {
+    let number = number_in(digits);
+    let broken = node.number.as_ref().and_then(|rule| {
+        let bound = bounds_of(rule, number).into_iter().find(|bound| !bound.2).map(|bound| bound.0);
+        bound.or_else(|| {
+            let divides = rule.multiple.as_ref().is_none_or(|multiple| multiple.holds(number, digits));
+            if divides { None } else { Some("multipleOf") }
+        })
+    });
+    let choice = || node.choices.first().map(|choice| choice.keyword);
+    if node.types & NUMBER == INTEGER && !number.is_whole() {
+        return "type";
+    }
+    broken.or_else(choice).unwrap_or("type")
 }

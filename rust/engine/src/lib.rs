@@ -14,6 +14,7 @@ mod run;
 mod scan;
 mod schema;
 mod stack;
+mod stream;
 mod tell;
 mod text;
 
@@ -21,3 +22,4 @@ pub use blame::Violation;
 pub use jsonschema::Draft;
 pub use scan::MAX_DEPTH;
 pub use schema::{CompileError, Report, Schema};
+pub use stream::{Progress, Stream};

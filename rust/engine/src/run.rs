@@ -449,7 +449,7 @@ fn length_holds(rule: &StringRule, text: &LazyText<'_>) -> bool {
 }
 
 #[inline]
-fn number_holds(node: &Node, digits: &[u8]) -> bool {
+pub fn number_holds(node: &Node, digits: &[u8]) -> bool {
     if let Some(rule) = &node.number
         && node.choices.is_empty()
         && node.types & NUMBER != INTEGER
@@ -557,4 +557,11 @@ pub fn repeated(text: &[u8], places: &[usize]) -> Option<(usize, usize)> {
         }
     }
     None
+}
+
+/// Whether a string that is already decoded satisfies the rule.
+pub fn string_holds_plain(rule: &StringRule, text: &str) -> bool {
+    within(text.chars().count() as u64, rule.least, rule.most)
+        && rule.pattern.as_ref().is_none_or(|pattern| pattern.holds(text))
+        && rule.format.as_ref().is_none_or(|format| format.holds(text))
 }

@@ -9,6 +9,7 @@ use crate::reach::Reach;
 use crate::run::Run;
 use crate::scan::{MAX_DEPTH, past_space};
 use crate::stack::{AT_HAND, with_room};
+use crate::stream::{Doom, Guide, Plan, Progress, Stream};
 use crate::tell::Told;
 use crate::text::{self, Document};
 use jsonschema::error::ValidationErrorKind;
@@ -72,6 +73,7 @@ impl Report {
 pub struct Schema {
     /// None where the schema asks what only the `jsonschema` crate knows.
     program: Option<Program>,
+    plan: OnceLock<Option<Plan>>,
     validator: OnceLock<Option<Validator>>,
     documents: Documents,
     reach: OnceLock<Option<Reach>>,
@@ -93,8 +95,15 @@ impl Schema {
         let documents = Documents::read(text, registry).map_err(CompileError::NoJson)?;
         let room = (documents.depth + 1) * COMPILE_FRAME;
         let program = with_room(room, || own_program(&documents, draft, formats)).flatten();
-        let schema =
-            Self { program, validator: OnceLock::new(), documents, reach: OnceLock::new(), draft, formats };
+        let schema = Self {
+            program,
+            plan: OnceLock::new(),
+            validator: OnceLock::new(),
+            documents,
+            reach: OnceLock::new(),
+            draft,
+            formats,
+        };
         if schema.program.is_none() {
             let validator = schema.build()?;
             schema.validator.get_or_init(|| Some(validator));
@@ -151,6 +160,54 @@ impl Schema {
         let found = collected(program, text, program.root, start, "");
         // What is rejected always has a reason, if only the coarsest.
         if found.is_empty() { Report::Unplaced } else { Report::Findings(found) }
+    }
+
+    fn plan(&self) -> Option<&Plan> {
+        self.plan.get_or_init(|| self.program.as_ref().map(Plan::of)).as_ref()
+    }
+
+    /// Whether a stream is doomed at the very first byte after which nothing helps.
+    pub fn streams_exactly(&self) -> bool {
+        self.plan().is_some_and(|plan| plan.exact)
+    }
+
+    /// Let a stream read on.
+    pub fn feed(&self, stream: &mut Stream, chunk: &[u8]) -> Progress {
+        let (Some(program), Some(plan)) = (&self.program, self.plan()) else {
+            return self.feed_by_crate(stream, chunk);
+        };
+        stream.feed(Guide { program, plan, room: AT_HAND / RUN_FRAME }, chunk)
+    }
+
+    /// Follow the JSON alone, and look at the value when it is whole.
+    fn feed_by_crate(&self, stream: &mut Stream, chunk: &[u8]) -> Progress {
+        let any = Program::any();
+        let plan = Plan::of(&any);
+        let guide = Guide { program: &any, plan: &plan, room: AT_HAND / RUN_FRAME };
+        match stream.feed(guide, chunk) {
+            Progress::Complete if stream.is_number() && !self.accepts(stream.text()) => Progress::Viable,
+            Progress::Complete if !self.accepts(stream.text()) => stream.give_up(),
+            progress => progress,
+        }
+    }
+
+    /// What dooms a stream; nothing where it is not doomed.
+    pub fn stream_violations(&self, stream: &Stream) -> Vec<Violation> {
+        match stream.doom() {
+            None => Vec::new(),
+            Some(Doom::NoJson) => vec![Violation::plain("json", Value::Null)],
+            Some(Doom::Rejected) => self.violations(stream.text()),
+            Some(Doom::Finding(finding)) => {
+                let Some(program) = &self.program else { return Vec::new() };
+                let told = Told { program, documents: &self.documents, text: stream.text() };
+                let mut violation = told.violation(finding, 0);
+                if let Some(violation) = violation.as_mut().filter(|_| !stream.is_whole(finding)) {
+                    // Nothing can be said of alternatives before the value is whole.
+                    violation.branches.clear();
+                }
+                violation.into_iter().collect()
+            }
+        }
     }
 
     fn check_by_crate(&self, text: &[u8]) -> Report {

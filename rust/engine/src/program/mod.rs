@@ -45,6 +45,12 @@ pub struct Program {
 }
 
 impl Program {
+    /// What accepts everything.
+    pub fn any() -> Self {
+        let any = Node { kinds: ALL, types: ALL, ..Node::default() };
+        Self { nodes: vec![any], root: ANY, chain: 1 }
+    }
+
     /// The node; `true` where there is none, which does not happen.
     #[inline(always)]
     pub fn node(&self, id: NodeId) -> Option<&Node> {
