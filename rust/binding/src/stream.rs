@@ -17,7 +17,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub fn of(schema: &Bound<'_, Schema>) -> Self {
+    pub(super) fn of(schema: &Bound<'_, Schema>) -> Self {
         Self { schema: schema.clone().unbind(), engine: Mutex::default() }
     }
 

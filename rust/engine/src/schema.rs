@@ -23,7 +23,7 @@ const COMPILE_FRAME: usize = 16 * 1024;
 /// Checking takes at most this much stack per schema that looks at one value.
 const CHECK_FRAME: usize = 1536;
 /// The own engine takes at most this much for a container or for what looks at the same value.
-const RUN_FRAME: usize = if cfg!(debug_assertions) { 4096 } else { 1024 };
+const RUN_FRAME: usize = if cfg!(debug_assertions) { 32 * 1024 } else { 1024 };
 /// Errors of alternatives inside alternatives are told apart up to this many combinations.
 const MAX_COMBINATIONS: f64 = 1024.0;
 
