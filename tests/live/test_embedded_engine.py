@@ -71,7 +71,7 @@ def test_it_starts_answers_and_stops() -> None:
         assert engine.alive
     assert not engine.alive
     engine.stop()
-    with pytest.raises(OSError, match="refused|reset"):
+    with pytest.raises(OSError, match=r"refused|reset"):
         probe.get(f"{engine.base_url}/models", timeout_s=5)
 
 

@@ -62,14 +62,14 @@ def test_tool_choice_none_writes_the_call_as_text(client: Any) -> None:
 
 
 def test_a_limit_inside_a_tool_call_leaves_broken_arguments(client: Any) -> None:
-    """finish "length" comes with a tool call whose arguments are cut in the middle."""
+    """The reason "length" comes with a tool call whose arguments are cut in the middle."""
     whole = ask(client, tools=[tool("weather")])
     limit = whole.usage.completion_tokens - 6
     cut = ask(client, tools=[tool("weather")], max_tokens=limit).choices[0]
     assert cut.finish_reason == "length"
     arguments = cut.message.tool_calls[0].function.arguments
     assert whole.choices[0].message.tool_calls[0].function.arguments.startswith(arguments)
-    with pytest.raises(ValueError, match="Unterminated|Expecting|delimiter"):
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting|delimiter"):
         json.loads(arguments)
 
 
