@@ -16,12 +16,13 @@ from ...ports.clock import Clock
 from .connection import checked_key, checked_url, http_settings, password_in, readable_url, sdk
 from .endpoint import Endpoint
 from .failure import broken, malformed, refused, refused_midway, unreachable
+from .known_servers import KNOWN_SERVERS
 from .sdk_provider import SdkProvider
 
 if TYPE_CHECKING:
     from ollama import AsyncClient, ChatResponse
 
-_HOME = "http://127.0.0.1:11434"
+_SERVER = KNOWN_SERVERS["ollama"]
 
 
 class OllamaProvider(SdkProvider["AsyncClient"]):
@@ -48,7 +49,7 @@ class OllamaProvider(SdkProvider["AsyncClient"]):
         clock: Clock,
         api_key: str | None = None,
     ) -> None:
-        self._url = checked_url(base_url or _host() or _HOME, "ollama: base_url")
+        self._url = checked_url(base_url or _host() or _SERVER.base_url, "ollama: base_url")
         self._key = checked_key(api_key or os.environ.get("OLLAMA_API_KEY"), "ollama: api_key")
         super().__init__(_endpoint(self._url, self._key), model=model, clock=clock)
 
@@ -129,7 +130,7 @@ def _endpoint(url: str, key: str | None) -> Endpoint:
         provider="ollama",
         url=f"{readable_url(url)}/api/chat",
         key_fix="export OLLAMA_API_KEY=...  # or pass api_key=...",
-        start_fix="ollama serve",
+        start_fix=_SERVER.start or "",
         models_fix="ollama pull {model}  # ollama list shows what is there",
         secrets=(*filter(None, [key]), *password_in(url)),
     )
