@@ -17,8 +17,8 @@ import respx
 from pytest_llmharness.adapters.clocks.system import SystemClock
 from pytest_llmharness.adapters.providers import anthropic_wire, openai_wire
 from pytest_llmharness.adapters.providers.anthropic import AnthropicProvider
-from pytest_llmharness.adapters.providers.ollama import OllamaProvider
 from pytest_llmharness.adapters.providers.known_servers import KNOWN_SERVERS
+from pytest_llmharness.adapters.providers.ollama import OllamaProvider
 from pytest_llmharness.adapters.providers.openai import OpenAIProvider
 from pytest_llmharness.domain.completion import ChunkCollector, Completion
 from pytest_llmharness.domain.message import Message

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,9 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and wait
 posix = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[EmbeddedEngine]:
-    with started() as engine:
-        yield engine
+@pytest.fixture
+def engine(embedded_engine: EmbeddedEngine) -> EmbeddedEngine:
+    return embedded_engine
 
 
 def started(**options: Any) -> EmbeddedEngine:

@@ -38,16 +38,6 @@ def ollama() -> Iterator[ModelServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def embedded() -> Iterator[EmbeddedEngine]:
-    try:
-        engine = EmbeddedEngine.start()
-    except EngineUnavailable as error:
-        pytest.skip(error.what)
-    with engine:
-        yield engine
-
-
 def opened(name: str, **how: Any) -> OpenEngine:
     return open_engine(name, **{"environ": {}, "servers": known(), **how})
 
@@ -76,7 +66,7 @@ def test_auto_takes_what_answers_on_this_machine(ollama: ModelServer) -> None:
         assert opened("auto", servers=servers, model="llama3").engine.base_url == ollama.url()
 
 
-def test_auto_never_uses_a_paid_key(embedded: EmbeddedEngine) -> None:
+def test_auto_never_uses_a_paid_key(embedded_engine: EmbeddedEngine) -> None:
     """Keys in the environment change nothing: where nobody answers, the embedded engine serves."""
     with opened("auto", environ={"OPENAI_API_KEY": "sk-paid", "GEMINI_API_KEY": "paid"}) as found:
         assert found.engine.name == "embedded"
@@ -86,20 +76,20 @@ def test_auto_never_uses_a_paid_key(embedded: EmbeddedEngine) -> None:
     assert not found.embedded.alive
 
 
-def test_a_url_alone_is_enough(ollama: ModelServer, embedded: EmbeddedEngine) -> None:
+def test_a_url_alone_is_enough(ollama: ModelServer, embedded_engine: EmbeddedEngine) -> None:
     """The dialect is found out, with or without /v1, and the user's key is used."""
     for url in (ollama.url(), f"{ollama.url()}/v1"):
         assert opened("auto", base_url=url).engine.dialect == "ollama"
-    key = {"LLMHARNESS_API_KEY": embedded.api_key}
-    engine = opened("auto", base_url=embedded.base_url, environ=key).engine
-    assert (engine.dialect, engine.model, engine.api_key) == ("openai", "toy", embedded.api_key)
-    assert embedded.api_key not in repr(engine)
+    key = {"LLMHARNESS_API_KEY": embedded_engine.api_key}
+    engine = opened("auto", base_url=embedded_engine.base_url, environ=key).engine
+    assert (engine.dialect, engine.model, engine.api_key) == ("openai", "toy", embedded_engine.api_key)
+    assert embedded_engine.api_key not in repr(engine)
 
 
-def test_a_wrong_key_is_named(embedded: EmbeddedEngine) -> None:
+def test_a_wrong_key_is_named(embedded_engine: EmbeddedEngine) -> None:
     """401 is not "nobody there"."""
     with pytest.raises(EngineUnavailable, match="HTTP 401") as caught:
-        opened("vllm", base_url=embedded.base_url)
+        opened("vllm", base_url=embedded_engine.base_url)
     assert "LLMHARNESS_API_KEY" in caught.value.fix
 
 
