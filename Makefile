@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUST := $(shell find rust -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
 export LLMHARNESS_RUST := required
+# Without written bytecode pytest rewrites hypothesis anew in each of the runs inside the tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test bench lint types golden core clean
 

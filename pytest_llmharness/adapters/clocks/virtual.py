@@ -7,6 +7,7 @@ import heapq
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from weakref import WeakKeyDictionary
 
 # Where the loop does not show its ready queue (uvloop), this many turns stand for "everyone waits".
 _BLIND_TURNS = 100
@@ -84,10 +85,20 @@ class _Alarm:
         self.ring: Callable[[], object] | None = ring
 
 
+# How many drivers of each loop are looking for idleness: each of them is seen by the others as
+# one ready callback, and must not count as somebody who still has something to do.
+_watching: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
+
+
 async def _until_everyone_waits() -> None:
-    ready = getattr(asyncio.get_running_loop(), "_ready", None)
-    await asyncio.sleep(0)
-    for _ in range(_BLIND_TURNS) if ready is None else ():
+    loop = asyncio.get_running_loop()
+    ready = getattr(loop, "_ready", None)
+    _watching[loop] = _watching.get(loop, 0) + 1
+    try:
         await asyncio.sleep(0)
-    while ready:  # noqa: ASYNC110 - idleness has no event to wait for
-        await asyncio.sleep(0)
+        for _ in range(_BLIND_TURNS) if ready is None else ():
+            await asyncio.sleep(0)
+        while ready is not None and len(ready) >= _watching[loop]:  # noqa: ASYNC110 - idleness has no event
+            await asyncio.sleep(0)
+    finally:
+        _watching[loop] -= 1
