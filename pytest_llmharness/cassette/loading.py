@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from ..errors import CassetteError
 from .content_coding import decoded
 from .foreign import foreign_takes
-from .native import is_native, native_takes
-from .storage import broken, read_text
+from .native import FORMAT, is_native, native_takes
+from .storage import AGAIN, broken, read_text
 from .take import Take
 from .yaml_text import YamlError, read_yaml
 
@@ -61,6 +61,8 @@ def load_if_there(path: Path) -> Cassette | None:
     if text is None:
         return None
     document = _document(path, text)
+    if is_native(document):
+        _check_format(path, document["metadata"]["format"])
     takes: list[Take] = []
     try:
         for take in native_takes(document) if is_native(document) else foreign_takes(document):
@@ -73,8 +75,9 @@ def load_if_there(path: Path) -> Cassette | None:
 
 
 def _document(path: Path, text: str) -> Mapping[str, Any]:
+    is_json = text.lstrip()[:1] == "{"
     try:
-        document = json.loads(text) if text.lstrip()[:1] == "{" else read_yaml(text)
+        document = json.loads(text) if is_json else read_yaml(text)
     except json.JSONDecodeError as error:
         raise broken(path, f"is broken at column {error.colno}: {error.msg}", line=error.lineno) from error
     except YamlError as error:
@@ -83,7 +86,20 @@ def _document(path: Path, text: str) -> Mapping[str, Any]:
         raise broken(path, f"is broken: {error}", line=1) from error
     if not isinstance(document, dict) or not isinstance(document.get("interactions"), list):
         raise broken(path, "is no cassette: it has no list of interactions", line=1)
+    if not (is_json or "version" in document or text.endswith("\n")):
+        # vcrpy writes the version last. YAML cut short is often YAML still, with a value cut short.
+        why = "is cut off: it has no version, and its last line has no end"
+        raise broken(path, why, line=text.count("\n") + 1)
     return document
+
+
+def _check_format(path: Path, version: Any) -> None:
+    if version != FORMAT:
+        raise CassetteError(
+            f"the cassette {path.name} has format {version!r}, and this version reads format {FORMAT}",
+            where=str(path),
+            fix=f"pip install -U pytest-llmharness   (or {AGAIN})",
+        )
 
 
 def _check(take: Take) -> None:
