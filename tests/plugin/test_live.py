@@ -337,33 +337,24 @@ def spoiled() -> Iterator[Spoiled]:
     [
         ("openai", SSE + SSE.replace(b"fine", BAD)),
         ("openai", SSE.replace(b"fine", BAD)),
+        ("ollama", NDJSON + NDJSON.replace(b"fine", BAD)),
         ("ollama", NDJSON.replace(b"fine", BAD)),
     ],
-    ids=["openai stream", "openai", "ollama"],
+    ids=["openai stream", "openai", "ollama stream", "ollama"],
 )
 def test_bytes_that_are_no_utf8_are_a_provider_error(
     spoiled: Spoiled, pytester: pytest.Pytester, name: str, body: bytes, recorded: bool
 ) -> None:
     """After a good chunk or as the whole answer; in a recording and in its replay the same."""
-    streaming = body.startswith(SSE)
-    spoiled.kind, spoiled.body = "text/event-stream" if streaming else "application/json", body
+    streaming = body.startswith((SSE, NDJSON))
+    streamed = {"openai": "text/event-stream", "ollama": "application/x-ndjson"}[name]
+    spoiled.kind = streamed if streaming else "application/json"
+    spoiled.body = body
     results = answers(spoiled, pytester, name, streaming=streaming, recorded=recorded)
     errors = [result.metadata["error"] for result in results]
     assert len({(type(each), each.what) for each in errors}) == 1
     assert isinstance(errors[0], MalformedResponse)
     assert errors[0].fix.startswith("check that the address serves this dialect: curl ")
-
-
-@pytest.mark.parametrize("recorded", [False, True], ids=["live", "recorded"])
-def test_bytes_that_are_no_utf8_in_an_ollama_stream_are_shown_as_such(
-    spoiled: Spoiled, pytester: pytest.Pytester, recorded: bool
-) -> None:
-    """Its SDK puts U+FFFD in their place, in the middle of an answer that comes to its end."""
-    spoiled.kind = "application/x-ndjson"
-    spoiled.body = NDJSON + NDJSON.replace(b"fine", BAD) + NDJSON.replace(b"false", b"true")
-    for result in answers(spoiled, pytester, "ollama", streaming=True, recorded=recorded):
-        assert result.success
-        assert result.content == f"fine{BAD.decode(errors='replace')}fine"
 
 
 def answers(
