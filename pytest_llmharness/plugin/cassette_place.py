@@ -17,6 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from .case import Case
 
+_SHELVES: pytest.StashKey[dict[Path, Path]] = pytest.StashKey()
+
 
 def cassette_path(item: pytest.Item, name: str | None, model: str | None) -> Path:
     """Return the test's file in the nearest `cassettes/` upward from the test, else beside it.
@@ -28,13 +30,14 @@ def cassette_path(item: pytest.Item, name: str | None, model: str | None) -> Pat
         name: the name its marker gives to the file, or None.
         model: the model it asks where several run side by side, or None.
     """
-    folder = item.path.parent
-    home = _home(folder, item.config.rootpath)
+    shelves = item.config.stash.setdefault(_SHELVES, {})
+    if item.path not in shelves:
+        shelves[item.path] = _shelf(item.path, item.config.rootpath)
     if name is None:
         stem = _stem(item) + _suffix(_parameters(item))
     else:
         stem = name + (_suffix(f"[{model}]") if model else "")
-    return home / "cassettes" / folder.relative_to(home) / item.path.stem / f"{stem}.json"
+    return shelves[item.path] / f"{stem}.json"
 
 
 def recorded_models(item: pytest.Item) -> list[str]:
@@ -51,10 +54,13 @@ def recorded_models(item: pytest.Item) -> list[str]:
     return found
 
 
-def _home(folder: Path, rootdir: Path) -> Path:
+def _shelf(test_file: Path, rootdir: Path) -> Path:
+    """Return the folder for the cassettes of a test file."""
+    folder = test_file.parent
     upward = [folder, *folder.parents]
     reach = upward[: upward.index(rootdir) + 1] if rootdir in upward else [folder]
-    return next((each for each in reach if (each / "cassettes").is_dir()), folder)
+    home = next((each for each in reach if (each / "cassettes").is_dir()), folder)
+    return home / "cassettes" / folder.relative_to(home) / test_file.stem
 
 
 def _stem(item: pytest.Item) -> str:

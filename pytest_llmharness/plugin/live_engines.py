@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from ..errors import EngineUnavailable, HarnessError
+from ..cassette import Cassette
+from ..errors import CassetteError, EngineUnavailable, HarnessError
 from ..live.engines import Engine, OpenEngine, open_engine
 from .case import Case
-from .commands import pytest_command
+from .commands import pytest_command, record_command
 from .failures import failed
 
 
@@ -75,3 +76,24 @@ def _start(name: str, base_url: str, model: str) -> OpenEngine:
         raise failed(error) from None
     except HarnessError as error:
         raise failed(error) from None
+
+
+def refuse_another_model(case: Case, engine: Engine) -> None:
+    """Fail a test that would add the takes of one model to those of another.
+
+    Raises:
+        CassetteError: its cassette was recorded with another model.
+    """
+    if case.plan.record_mode != "new_episodes":
+        return
+    try:
+        model = Cassette.load(case.cassette_path).metadata.get("model", engine.model)
+    except CassetteError:
+        return  # there is none, or the one that opens it next says what is wrong with it
+    if model != engine.model:
+        raise CassetteError(
+            f"the cassette {case.cassette_path.name} holds what the model {model!r} answered, "
+            f"and this run asks {engine.model!r}",
+            where=str(case.cassette_path),
+            fix=f"{record_command(case)}   (or ask the same model: --llm-engine-model={model})",
+        )

@@ -182,7 +182,10 @@ class LLMSession:
     def _metadata(self, case: Case) -> dict[str, Any]:
         if not any(name in _USES_ENGINE for name in getattr(case.item, "fixturenames", ())):
             return {}
+        from .live_engines import refuse_another_model
+
         engine = self.engine(case)
+        refuse_another_model(case, engine)
         return {
             "engine": engine.name,
             "dialect": engine.dialect,

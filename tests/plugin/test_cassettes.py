@@ -347,6 +347,30 @@ def test_two_models_run_side_by_side_and_have_a_cassette_each(
     assert written(pytester) == files
 
 
+def test_another_model_adds_nothing_to_a_cassette(
+    pytester: pytest.Pytester, live: tuple[str, ...], server: ModelServer
+) -> None:
+    """Its takes would stand beside those of the first; rewriting replaces them."""
+    asking(pytester, "one")
+    record = (*live[1:], "--llm-engine-model=a", "--llm-record-mode=rewrite")
+    pytester.runpytest_inprocess(*record).assert_outcomes(passed=1)
+    asking(pytester, "one", "two")
+    other = (*live[1:], "--llm-engine-model=b")
+    refused = pytester.runpytest_inprocess(*other, "--llm-record-mode=new_episodes")
+    refused.assert_outcomes(errors=1)
+    refused.stdout.fnmatch_lines(
+        [
+            "the cassette test_it.json holds what the model 'a' answered, and this run asks 'b'",
+            "  where: */test_it.json",
+            f"  fix:   pytest --llm-engine=ollama {live[2]} --llm-engine-model=b --llm-record-mode=rewrite "
+            "test_suite.py::test_it   (or ask the same model: --llm-engine-model=a)",
+        ]
+    )
+    assert said(pytester, "test_it") == ["a 1"]
+    pytester.runpytest_inprocess(*other, "--llm-record-mode=rewrite").assert_outcomes(passed=1)
+    assert said(pytester, "test_it") == ["b 2", "b 3"]
+
+
 def test_a_test_recorded_for_several_models_says_how_to_replay_them(
     pytester: pytest.Pytester, live: tuple[str, ...]
 ) -> None:
