@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from .writing import ClientGone, Outbound, Reply
 
 _LINGER_S = 2.0
 _READ_BYTES = 1 << 16
-_CLOSE_WITH_RESET = struct.pack("ii", 1, 0)
+_CLOSE_WITH_RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,11 @@ class Connection:
 
     async def _exchange(self) -> bool:
         """Answer one request; true where another may follow."""
-        limits, first, head = self._site.limits, await self._first_byte(), None
+        first = await self._first_byte()
         if not first:
             return False
+        limits = self._site.limits
+        head: RequestHead | None = None
         try:
             async with self._site.clock.timeout(limits.request_s):
                 head = await read_head(self._inbound, first, limits)

@@ -50,7 +50,8 @@ class Listener:
         if not self._server.is_serving():
             return
         # asyncio loses what it has accepted and not yet handed over when its server closes.
-        asyncio.get_running_loop().remove_reader(self._bound.fileno())
+        with suppress(NotImplementedError):  # Windows' loop has no readers, and nothing to lose
+            asyncio.get_running_loop().remove_reader(self._bound.fileno())
         for _ in range(_TURNS_TO_ACCEPT):
             await asyncio.sleep(0)
         self._server.close()

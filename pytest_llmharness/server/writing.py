@@ -69,19 +69,23 @@ class Reply:
             self.begun = True
             self._chunked = part.length is None and self._is_1_1
             await self._outbound.send(self._opening(part))
-        elif part and not self._bodiless:
-            await self._outbound.send(b"%x\r\n%b\r\n" % (len(part), part) if self._chunked else part)
+        elif part:
+            await self._send_body(b"%x\r\n%b\r\n" % (len(part), part) if self._chunked else part)
 
     async def end(self) -> None:
         """Say that the answer is whole; in HTTP/1.0 the end of the connection says so."""
-        if self._chunked and not self._bodiless:
-            await self._outbound.send(b"0\r\n\r\n")
+        if self._chunked:
+            await self._send_body(b"0\r\n\r\n")
 
     async def whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         """Send a whole JSON answer."""
         await self.put(Head(status, {**JSON, **headers}, len(body)))
         await self.put(body)
         await self.end()
+
+    async def _send_body(self, data: bytes) -> None:
+        if not self._bodiless:
+            await self._outbound.send(data)
 
     def _opening(self, head: Head) -> bytes:
         lines = [f"HTTP/1.1 {head.status} {_REASONS.get(head.status, '')}"]

@@ -184,11 +184,25 @@ def test_close_ends_everything_and_returns(stream: bool) -> None:
         pass
 
 
-def test_a_client_that_comes_while_the_server_closes_is_dropped() -> None:
-    """In whatever state of being accepted it is: nobody is left with an open connection."""
-    for _ in range(100):
+def test_clients_that_come_while_the_server_closes_are_dropped() -> None:
+    """In whatever state of being accepted they are, nobody is left with an open connection."""
+
+    def come(address: tuple[str, int], clients: list[socket.socket], came: threading.Semaphore) -> None:
+        with suppress(OSError):
+            while True:
+                clients.append(socket.create_connection(address, timeout=10))
+                came.release()
+                clients[-1].sendall(b"GET / HT")
+
+    for _ in range(20):
+        clients: list[socket.socket] = []
+        came = threading.Semaphore(0)
         with ModelServer([]) as server:
-            clients = [connect(server, b"GET / HT") for _ in range(5)]
+            crowd = threading.Thread(target=come, args=(server.address, clients, came))
+            crowd.start()
+            assert came.acquire(timeout=10)
+        crowd.join(timeout=10)
+        assert not crowd.is_alive()
         for client in clients:
             wait_for_end(client)
 
