@@ -32,6 +32,7 @@ from pytest_llmharness.server.failure import refused
 from pytest_llmharness.server.wire import Refusal
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: it takes most of a client's time
+PATIENCE_S = 60  # only a failing test waits so long
 ASK: list[Any] = [{"role": "user", "content": "hello"}]
 WEATHER = {
     "type": "function",
@@ -49,7 +50,7 @@ def client_of(server: ModelServer, **settings: Any) -> ollama.Client:
 
 def post(server: ModelServer, path: str, body: Any, **settings: Any) -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    with httpx.Client(verify=TLS) as client:
+    with httpx.Client(verify=TLS, timeout=PATIENCE_S) as client:
         return client.post(server.url() + path, content=content, **settings)
 
 
@@ -315,7 +316,10 @@ requests = st.dictionaries(st.sampled_from(fields), json_values, max_size=4).fla
 
 @pytest.fixture(scope="module")
 def steady_server() -> Any:
-    with ModelServer(["x"] * 10_000) as server, httpx.Client(base_url=server.url(), verify=TLS) as client:
+    with (
+        ModelServer(["x"] * 10_000) as server,
+        httpx.Client(base_url=server.url(), verify=TLS, timeout=PATIENCE_S) as client,
+    ):
         yield server, client
 
 
@@ -372,7 +376,7 @@ def test_a_server_without_a_list_has_every_model() -> None:
 )
 def test_routes(method: str, path: str, status: int, body: bytes | None) -> None:
     """What is served, what is not, and what is not allowed."""
-    with ModelServer([]) as server, httpx.Client(verify=TLS) as client:
+    with ModelServer([]) as server, httpx.Client(verify=TLS, timeout=PATIENCE_S) as client:
         answer = client.request(method, server.url() + path)
     assert answer.status_code == status
     assert body is None or answer.content == body
@@ -441,7 +445,7 @@ def test_a_cut_ends_the_connection_after_the_text(route: str, text: str, stream:
     got = b""
     with (
         ModelServer([fault.cut(text)]) as server,
-        httpx.Client(verify=TLS) as client,
+        httpx.Client(verify=TLS, timeout=PATIENCE_S) as client,
         client.stream("POST", server.url() + route, json=asked) as answer,
     ):
         assert answer.status_code == 200
@@ -517,7 +521,7 @@ def test_the_errors_kept_are_bounded() -> None:
     def fail(prompt: Any) -> str:
         raise ValueError(len(server.provider.prompts))
 
-    with ModelServer([fail] * 102) as server, httpx.Client(verify=TLS) as client:
+    with ModelServer([fail] * 102) as server, httpx.Client(verify=TLS, timeout=PATIENCE_S) as client:
         for _ in range(102):
             answer = client.post(server.url() + "/api/chat", json={"model": "m", "messages": ASK})
             assert answer.status_code == 500
@@ -582,7 +586,7 @@ def test_a_crash_in_a_stream_breaks_it_and_is_kept() -> None:
     got = b""
     with (
         ModelServer(Saying(["good "], ZeroDivisionError())) as server,
-        httpx.Client(verify=TLS) as client,
+        httpx.Client(verify=TLS, timeout=PATIENCE_S) as client,
         client.stream("POST", server.url() + "/api/chat", json=asked) as answer,
     ):
         with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):

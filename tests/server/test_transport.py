@@ -29,6 +29,7 @@ from pytest_llmharness.server.inbound import Inbound
 from pytest_llmharness.server.wire import Backend
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: it takes most of a client's time
+PATIENCE_S = 60  # only a failing test waits so long
 LIMITS = Limits(head_bytes=1000, body_bytes=100, request_s=11, idle_s=22, send_s=33)
 CHAT = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":false}'
 
@@ -49,14 +50,14 @@ class HandClock(SystemClock):
     def expire(self, seconds: float, times: int = 1) -> None:
         """End the next limit of so many seconds, or the one after it, as soon as it is set."""
         while times:
-            asked, loop, limit = self._set.get(timeout=10)
+            asked, loop, limit = self._set.get(timeout=PATIENCE_S)
             times -= asked == seconds
         loop.call_soon_threadsafe(limit.reschedule, 0)
 
 
 @contextmanager
 def connected(server: ModelServer, data: bytes = b"") -> Iterator[socket.socket]:
-    with socket.create_connection(server.address, timeout=10) as client:
+    with socket.create_connection(server.address, timeout=PATIENCE_S) as client:
         client.sendall(data)
         yield client
 
@@ -112,7 +113,7 @@ def test_a_connection_is_kept() -> None:
     """
     waits = []
     with ModelServer(["hello"] * 40) as server:
-        client = http.client.HTTPConnection(*server.address, timeout=10)
+        client = http.client.HTTPConnection(*server.address, timeout=PATIENCE_S)
         client.connect()
         first = client.sock
         for index in range(40):
@@ -176,7 +177,7 @@ def test_each_line_of_a_stream_is_sent_before_the_next_is_made() -> None:
         async def stream(self, prompt: Prompt) -> AsyncGenerator[Chunk, None]:
             for text in ("one", "two"):
                 yield Chunk(text)
-                await asyncio.to_thread(self.go_on.acquire, timeout=10)
+                await asyncio.to_thread(self.go_on.acquire, timeout=PATIENCE_S)
             yield Chunk(finish="stop")
 
         async def complete(self, prompt: Prompt) -> Completion:
@@ -185,7 +186,7 @@ def test_each_line_of_a_stream_is_sent_before_the_next_is_made() -> None:
         async def aclose(self) -> None: ...
 
     model = Stepwise()
-    with ModelServer(model) as server, httpx.Client(verify=TLS) as client:
+    with ModelServer(model) as server, httpx.Client(verify=TLS, timeout=PATIENCE_S) as client:
         seen = []
         with client.stream(
             "POST", server.url() + "/api/chat", content=CHAT.replace(b"false", b"true")
@@ -227,7 +228,7 @@ def test_a_body_that_is_not_wanted_is_not_asked_for(
 
 def test_chunks_are_a_body(server: ModelServer) -> None:
     """As httpx sends an iterator; up to the limit exactly."""
-    with httpx.Client(verify=TLS) as client:
+    with httpx.Client(verify=TLS, timeout=PATIENCE_S) as client:
         for size, code in ((LIMITS.body_bytes, 200), (LIMITS.body_bytes + 1, 413)):
             pieces = iter([CHAT[:10], CHAT[10:], b" " * (size - len(CHAT))])
             assert client.post(server.url() + "/api/chat", content=pieces).status_code == code
@@ -237,7 +238,7 @@ def test_chunks_are_a_body(server: ModelServer) -> None:
 def test_a_body_that_is_too_long_is_refused_while_it_comes(server: ModelServer, size: int) -> None:
     """The client reads the 413, although it sends on and nobody keeps what it sends."""
     before = len(server.requests)
-    with httpx.Client(verify=TLS) as client:
+    with httpx.Client(verify=TLS, timeout=PATIENCE_S) as client:
         answer = client.post(server.url() + "/api/chat", content=b"x" * size)
     assert (answer.status_code, answer.headers["connection"]) == (413, "close")
     assert answer.json() == {"error": f"the body has {size} bytes; the limit is 100"}
@@ -495,7 +496,7 @@ def test_a_client_that_takes_nothing_is_dropped() -> None:
     body = CHAT.replace(b"false", b"true")
     with ModelServer(model, limits=LIMITS, clock=clock) as server, connected(server, post(body)):
         clock.expire(LIMITS.send_s, times=2)
-        assert model.ended.wait(10)
+        assert model.ended.wait(PATIENCE_S)
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["later", "already"])
