@@ -485,10 +485,10 @@ fn fraction_holds(rule: &NumberRule, digits: &[u8]) -> bool {
                 let (floor, ceiling) = (Number::Int(whole), Number::Int(whole + 1));
                 return !exponent
                     && rule.multiple.is_none()
-                    && rule.minimum.is_none_or(|limit| floor.compare(limit) != Ordering::Less)
-                    && rule.maximum.is_none_or(|limit| ceiling.compare(limit) != Ordering::Greater)
-                    && rule.above.is_none_or(|limit| floor.compare(limit) == Ordering::Greater)
-                    && rule.below.is_none_or(|limit| ceiling.compare(limit) == Ordering::Less);
+                    && rule.minimum.as_ref().is_none_or(|limit| floor.compare(limit.number()) != Ordering::Less)
+                    && rule.maximum.as_ref().is_none_or(|limit| ceiling.compare(limit.number()) != Ordering::Greater)
+                    && rule.above.as_ref().is_none_or(|limit| floor.compare(limit.number()) == Ordering::Greater)
+                    && rule.below.as_ref().is_none_or(|limit| ceiling.compare(limit.number()) == Ordering::Less);
             }
             _ => return false,
         }
@@ -496,11 +496,11 @@ fn fraction_holds(rule: &NumberRule, digits: &[u8]) -> bool {
     false
 }
 
-fn rule_holds(rule: &NumberRule, number: Number, digits: &[u8]) -> bool {
-    rule.minimum.is_none_or(|limit| number.compare(limit) != Ordering::Less)
-        && rule.maximum.is_none_or(|limit| number.compare(limit) != Ordering::Greater)
-        && rule.above.is_none_or(|limit| number.compare(limit) == Ordering::Greater)
-        && rule.below.is_none_or(|limit| number.compare(limit) == Ordering::Less)
+fn rule_holds(rule: &NumberRule, number: Number<'_>, digits: &[u8]) -> bool {
+    rule.minimum.as_ref().is_none_or(|limit| number.compare(limit.number()) != Ordering::Less)
+        && rule.maximum.as_ref().is_none_or(|limit| number.compare(limit.number()) != Ordering::Greater)
+        && rule.above.as_ref().is_none_or(|limit| number.compare(limit.number()) == Ordering::Greater)
+        && rule.below.as_ref().is_none_or(|limit| number.compare(limit.number()) == Ordering::Less)
         && rule.multiple.as_ref().is_none_or(|multiple| multiple.holds(number, digits))
 }
 

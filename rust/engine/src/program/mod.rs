@@ -12,7 +12,7 @@ pub use multiple::Multiple;
 pub use name::Names;
 pub use wording::Wording;
 
-use crate::scan::Number;
+use crate::scan::Limit;
 
 /// A node by its place in the program.
 pub type NodeId = u32;
@@ -114,10 +114,10 @@ pub struct StringRule {
 
 #[derive(Default)]
 pub struct NumberRule {
-    pub minimum: Option<Number>,
-    pub maximum: Option<Number>,
-    pub above: Option<Number>,
-    pub below: Option<Number>,
+    pub minimum: Option<Limit>,
+    pub maximum: Option<Limit>,
+    pub above: Option<Limit>,
+    pub below: Option<Limit>,
     pub multiple: Option<Multiple>,
 }
 

@@ -8,7 +8,7 @@ mod number;
 mod string;
 mod whole;
 
-pub use number::{Number, number_end, number_in};
+pub use number::{Limit, Number, number_end, number_in};
 pub use string::{StringEnd, decoded, string_end};
 pub use whole::skip;
 
