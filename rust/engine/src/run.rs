@@ -597,11 +597,11 @@ pub fn number_holds(node: &Node, digits: &[u8]) -> bool {
         && node.number.as_ref().is_none_or(|rule| rule_holds(rule, number, digits))
 }
 
-fn rule_holds(rule: &NumberRule, number: Number, digits: &[u8]) -> bool {
-    rule.minimum.is_none_or(|limit| number.compare(limit) != Ordering::Less)
-        && rule.maximum.is_none_or(|limit| number.compare(limit) != Ordering::Greater)
-        && rule.above.is_none_or(|limit| number.compare(limit) == Ordering::Greater)
-        && rule.below.is_none_or(|limit| number.compare(limit) == Ordering::Less)
+fn rule_holds(rule: &NumberRule, number: Number<'_>, digits: &[u8]) -> bool {
+    rule.minimum.as_ref().is_none_or(|limit| number.compare(limit.number()) != Ordering::Less)
+        && rule.maximum.as_ref().is_none_or(|limit| number.compare(limit.number()) != Ordering::Greater)
+        && rule.above.as_ref().is_none_or(|limit| number.compare(limit.number()) == Ordering::Greater)
+        && rule.below.as_ref().is_none_or(|limit| number.compare(limit.number()) == Ordering::Less)
         && rule.multiple.as_ref().is_none_or(|multiple| multiple.holds(number, digits))
 }
 

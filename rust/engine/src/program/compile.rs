@@ -9,7 +9,7 @@ use super::{
     STRING, StringRule, TRUE, Wording,
 };
 use crate::documents::Documents;
-use crate::scan::Number;
+use crate::scan::{Limit, number_in};
 use jsonschema::Draft;
 use referencing::{Registry, Resolver, SPECIFICATIONS};
 use serde_json::{Map, Value};
@@ -580,7 +580,7 @@ fn choices_of(members: &Members, draft: Draft) -> Compiled<Box<[Choice]>> {
 fn number_rule(members: &Members, draft: Draft) -> Compiled<Option<NumberRule>> {
     let bound = |keyword| match members.get(keyword) {
         None => Ok(None),
-        Some(Value::Number(number)) => Number::of(number).map(Some).ok_or(Refusal),
+        Some(Value::Number(number)) => Limit::of(number).map(Some).ok_or(Refusal),
         Some(_) => Err(Refusal),
     };
     let mut rule =
@@ -603,10 +603,14 @@ fn number_rule(members: &Members, draft: Draft) -> Compiled<Option<NumberRule>> 
 fn count(members: &Members, keyword: &str) -> Compiled<Option<u64>> {
     match members.get(keyword) {
         None => Ok(None),
-        Some(Value::Number(number)) => match Number::of(number).map(Number::plain) {
-            Some(Number::Int(whole)) => u64::try_from(whole).map(Some).map_err(|_| Refusal),
-            _ => Err(Refusal),
-        },
+        // More than 64 bits count is more than any text has.
+        Some(Value::Number(number)) => {
+            let count = number_in(number.to_string().as_bytes()).spelling();
+            if !count.bytes().all(|digit| digit.is_ascii_digit()) {
+                return Err(Refusal);
+            }
+            Ok(Some(count.parse().unwrap_or(u64::MAX)))
+        }
         Some(_) => Err(Refusal),
     }
 }

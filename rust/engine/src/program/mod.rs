@@ -12,7 +12,7 @@ pub use multiple::Multiple;
 pub use name::Names;
 pub use wording::Wording;
 
-use crate::scan::Number;
+use crate::scan::{Limit, Number};
 
 /// A node by its place in the program.
 pub type NodeId = u32;
@@ -131,10 +131,10 @@ pub struct StringRule {
 
 #[derive(Default)]
 pub struct NumberRule {
-    pub minimum: Option<Number>,
-    pub maximum: Option<Number>,
-    pub above: Option<Number>,
-    pub below: Option<Number>,
+    pub minimum: Option<Limit>,
+    pub maximum: Option<Limit>,
+    pub above: Option<Limit>,
+    pub below: Option<Limit>,
     pub multiple: Option<Multiple>,
 }
 
@@ -142,19 +142,16 @@ impl NumberRule {
     /// The integers of at most 18 digits that are within the bounds: the least and the most.
     fn span(&self) -> (i64, i64) {
         // Doubles and wide integers saturate, beyond what has 18 digits.
-        let fit = |whole: i128| whole.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
-        let up = |limit: Number| match limit {
-            Number::Int(whole) => fit(whole),
-            Number::Float(float) => float.ceil() as i64,
+        let fit = |limit: &Limit, rounded: fn(f64) -> f64| match limit.number() {
+            Number::Int(whole) => whole.clamp(i64::MIN.into(), i64::MAX.into()) as i64,
+            wide => rounded(wide.rounded()) as i64,
         };
-        let down = |limit: Number| match limit {
-            Number::Int(whole) => fit(whole),
-            Number::Float(float) => float.floor() as i64,
-        };
-        let minimum = self.minimum.map_or(i64::MIN, up);
-        let maximum = self.maximum.map_or(i64::MAX, down);
-        let above = self.above.map_or(i64::MIN, |limit| down(limit).saturating_add(1));
-        let below = self.below.map_or(i64::MAX, |limit| up(limit).saturating_sub(1));
+        let up = |limit| fit(limit, f64::ceil);
+        let down = |limit| fit(limit, f64::floor);
+        let minimum = self.minimum.as_ref().map_or(i64::MIN, up);
+        let maximum = self.maximum.as_ref().map_or(i64::MAX, down);
+        let above = self.above.as_ref().map_or(i64::MIN, |limit| down(limit).saturating_add(1));
+        let below = self.below.as_ref().map_or(i64::MAX, |limit| up(limit).saturating_sub(1));
         (minimum.max(above), maximum.min(below))
     }
 }

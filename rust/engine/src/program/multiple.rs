@@ -2,6 +2,9 @@
 
 use crate::scan::Number;
 
+/// A double has no more digits than this: further ones say nothing.
+const MOST_DIGITS: usize = 17;
+
 /// What a number has to be a multiple of: `digits` times ten to the power `exponent`.
 pub struct Multiple {
     digits: u64,
@@ -21,11 +24,14 @@ impl Multiple {
     }
 
     /// Whether the number, written as `digits`, is a multiple.
-    pub fn holds(&self, number: Number, digits: &[u8]) -> bool {
+    pub fn holds(&self, number: Number<'_>, digits: &[u8]) -> bool {
         if let (Number::Int(whole), 0) = (number, self.exponent) {
             return whole % i128::from(self.digits) == 0;
         }
-        let decimal = Decimal::of(digits);
+        let mut decimal = Decimal::of(digits);
+        if let (Number::Float(_), true) = (number, decimal.digits.len() > MOST_DIGITS) {
+            decimal = Decimal::of(number.spelling().as_bytes());
+        }
         if decimal.digits.is_empty() {
             return true;
         }

@@ -9,7 +9,7 @@ mod string;
 mod whole;
 
 pub use lanes::{Short, short, window};
-pub use number::{Digits, Number, digits_at, number_end, number_in};
+pub use number::{Digits, Limit, Number, digits_at, number_end, number_in};
 pub use string::{StringEnd, decoded, string_end};
 pub use whole::skip;
 

@@ -1,4 +1,4 @@
-//! JSON numbers: their grammar, and their value as far as 64 bits go.
+//! JSON numbers: their grammar, and their value.
 
 use super::byte;
 use super::lanes::digit_run;
@@ -9,63 +9,120 @@ const SAFE_DIGITS: usize = 300;
 /// Digits that an i64 holds, whatever they are.
 const FITTING_DIGITS: usize = 18;
 
-/// A number as the keywords compare it: exact within 64 bits, else a double.
+/// A number as the keywords compare it: integers are exact, whatever their size, others a double.
 #[derive(Clone, Copy, Debug)]
-pub enum Number {
-    /// At least -2^63, less than 2^64.
+pub enum Number<'t> {
     Int(i128),
     Float(f64),
+    /// The digits of an integer beyond 128 bits.
+    Big(&'t [u8]),
 }
 
-impl Number {
+/// A number that a schema holds.
+#[derive(Clone, Debug)]
+pub enum Limit {
+    Plain(Number<'static>),
+    Big(Box<[u8]>),
+}
+
+impl Limit {
     pub fn of(number: &serde_json::Number) -> Option<Self> {
-        if let Some(whole) = number.as_u64() {
-            Some(Self::Int(i128::from(whole)))
-        } else if let Some(whole) = number.as_i64() {
-            Some(Self::Int(i128::from(whole)))
-        } else {
-            number.as_f64().filter(|float| float.is_finite()).map(Self::Float)
-        }
+        let digits = number.to_string();
+        Some(match number_in(digits.as_bytes()) {
+            Number::Big(digits) => Self::Big(digits.into()),
+            Number::Float(float) if !float.is_finite() => return None,
+            Number::Float(float) => Self::Plain(Number::Float(float)),
+            Number::Int(whole) => Self::Plain(Number::Int(whole)),
+        })
     }
 
+    #[inline]
+    pub fn number(&self) -> Number<'_> {
+        match self {
+            Self::Plain(number) => *number,
+            Self::Big(digits) => Number::Big(digits),
+        }
+    }
+}
+
+impl Number<'_> {
     pub fn is_whole(self) -> bool {
         match self {
-            Self::Int(_) => true,
+            Self::Int(_) | Self::Big(_) => true,
             Self::Float(float) => float.fract() == 0.0,
         }
     }
 
     /// The exact order, whatever the two are written as.
-    pub fn compare(self, other: Self) -> Ordering {
+    #[inline]
+    pub fn compare(self, other: Number<'_>) -> Ordering {
         match (self, other) {
-            (Self::Int(left), Self::Int(right)) => left.cmp(&right),
-            (Self::Float(left), Self::Float(right)) => left.partial_cmp(&right).unwrap_or(Ordering::Equal),
-            (Self::Int(left), Self::Float(right)) => compare_exactly(left, right),
-            (Self::Float(left), Self::Int(right)) => compare_exactly(right, left).reverse(),
+            (Self::Int(left), Number::Int(right)) => left.cmp(&right),
+            (Self::Float(left), Number::Float(right)) => left.partial_cmp(&right).unwrap_or(Ordering::Equal),
+            (Self::Int(left), Number::Float(right)) => compare_exactly(left, right),
+            (Self::Float(left), Number::Int(right)) => compare_exactly(right, left).reverse(),
+            (left, right) => compare_wide(left, right),
         }
     }
 
-    pub fn equals(self, other: Self) -> bool {
-        self.plain().compare(other.plain()) == Ordering::Equal
+    pub fn equals(self, other: Number<'_>) -> bool {
+        self.compare(other) == Ordering::Equal
     }
 
-    /// Zero without its sign; a double without a fraction as the integer it is, where that fits.
-    pub fn plain(self) -> Self {
+    /// The nearest double.
+    pub fn rounded(self) -> f64 {
         match self {
-            Self::Float(float)
-                if float.fract() == 0.0 && (-(2_f64.powi(63))..2_f64.powi(64)).contains(&float) =>
-            {
-                Self::Int(float as i128)
-            }
-            other => other,
+            Self::Int(whole) => whole as f64,
+            Self::Float(float) => float,
+            Self::Big(digits) => float(digits).unwrap_or(f64::NAN),
+        }
+    }
+
+    /// Its one spelling: all digits of what is whole, else the shortest that names the double.
+    pub fn spelling(self) -> String {
+        match self {
+            Self::Int(whole) => whole.to_string(),
+            Self::Float(float) if float.fract() != 0.0 => format!("{float:?}"),
+            Self::Float(0.0) => "0".to_owned(),
+            Self::Float(float) => format!("{float:.0}"),
+            Self::Big(digits) => String::from_utf8_lossy(digits).into_owned(),
         }
     }
 }
 
 fn compare_exactly(whole: i128, float: f64) -> Ordering {
-    // Doubles beyond the range of 128 bits saturate, which keeps the order.
+    // Doubles from 2^127 on are beyond every integer of 128 bits; below, the floor fits.
+    if float >= 2_f64.powi(127) {
+        return Ordering::Less;
+    }
+    if float < -(2_f64.powi(127)) {
+        return Ordering::Greater;
+    }
     let floor = float.floor();
     whole.cmp(&(floor as i128)).then(if floor < float { Ordering::Less } else { Ordering::Equal })
+}
+
+/// The order of two numbers, one of which is beyond 128 bits.
+#[inline(never)]
+fn compare_wide(left: Number<'_>, right: Number<'_>) -> Ordering {
+    // The fraction of a double can only matter below 2^53, and then the other one is further out.
+    let whole = |number: Number<'_>| match number {
+        Number::Float(float) => Number::Float(float.trunc()).spelling(),
+        number => number.spelling(),
+    };
+    let (left, right) = (whole(left), whole(right));
+    let size = |text: &str| (text.trim_start_matches('-').len(), text.trim_start_matches('-').to_owned());
+    match (left.starts_with('-'), right.starts_with('-')) {
+        (false, false) => size(&left).cmp(&size(&right)),
+        (true, true) => size(&right).cmp(&size(&left)),
+        (is_negative, _) => {
+            if is_negative {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            }
+        }
+    }
 }
 
 /// The position behind the number at `at`.
@@ -175,7 +232,7 @@ pub fn digits_at(text: &[u8], at: usize) -> Option<Digits> {
 
 /// The value of a number that was read before.
 #[inline]
-pub fn number_in(digits: &[u8]) -> Number {
+pub fn number_in(digits: &[u8]) -> Number<'_> {
     let (negative, whole) = match digits.split_first() {
         Some((b'-', rest)) => (true, rest),
         _ => (false, digits),
@@ -194,21 +251,19 @@ pub fn number_in(digits: &[u8]) -> Number {
         if plain {
             // The text "-0" is a double in JSON, and equal to 0 all the same.
             let sum = i128::from(sum);
-            let sum = if negative { -sum } else { sum };
-            if sum >= i128::from(i64::MIN) {
-                return Number::Int(sum);
-            }
+            return Number::Int(if negative { -sum } else { sum });
         }
     }
     wide_number_in(digits)
 }
 
 #[inline(never)]
-fn wide_number_in(digits: &[u8]) -> Number {
+fn wide_number_in(digits: &[u8]) -> Number<'_> {
     let text = std::str::from_utf8(digits).unwrap_or_default();
     match text.parse::<i128>() {
-        Ok(whole) if (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&whole) => Number::Int(whole),
-        _ => Number::Float(text.parse::<f64>().unwrap_or(f64::NAN)),
+        Ok(whole) => Number::Int(whole),
+        Err(_) if digits.iter().all(|digit| matches!(digit, b'-' | b'0'..=b'9')) => Number::Big(digits),
+        Err(_) => Number::Float(text.parse::<f64>().unwrap_or(f64::NAN)),
     }
 }
 
@@ -262,7 +317,10 @@ mod tests {
 
     #[test]
     fn order_is_exact_across_kinds() {
-        let cases: [(&str, &str, Ordering); 7] = [
+        let power = |two: i32| format!("{:.0}", 2_f64.powi(two));
+        let (wide, wider) = (power(127), power(1000));
+        let next = wider.replace('6', "7");
+        let cases: [(&str, &str, Ordering); 15] = [
             ("1", "1.0", Ordering::Equal),
             ("-0", "0.0", Ordering::Equal),
             ("9007199254740993", "9007199254740992.0", Ordering::Greater),
@@ -270,6 +328,14 @@ mod tests {
             ("1", "1.5", Ordering::Less),
             ("-1", "-1.5", Ordering::Greater),
             ("1e300", "18446744073709551615", Ordering::Greater),
+            ("18446744073709551616", "18446744073709551617", Ordering::Less),
+            (&wide, "170141183460469231731687303715884105727", Ordering::Greater),
+            (&wide, "1.7014118346046923e38", Ordering::Equal),
+            ("1e39", "170141183460469231731687303715884105727", Ordering::Greater),
+            (&wider, &next, Ordering::Less),
+            (&wider, "1.0715086071862673e301", Ordering::Equal),
+            (&next, "-1e308", Ordering::Greater),
+            (&wider, "0.5", Ordering::Greater),
         ];
         for (left, right, order) in cases {
             let (left, right) = (number_in(left.as_bytes()), number_in(right.as_bytes()));
