@@ -15,6 +15,8 @@ from typing import Any
 
 import jsonschema
 
+Place = tuple[str, str]
+
 _EDGE = "(?:(?<=[A-Za-z0-9_])(?![A-Za-z0-9_])|(?<![A-Za-z0-9_])(?=[A-Za-z0-9_]))"
 _NO_EDGE = "(?:(?<=[A-Za-z0-9_])(?=[A-Za-z0-9_])|(?<![A-Za-z0-9_])(?![A-Za-z0-9_]))"
 # What Python's `re` reads differently from ECMA-262, which JSON Schema names.
@@ -43,20 +45,21 @@ class Defect:
         schema: with which it shows.
         text: on which it shows.
         right: the places (pointer, keyword) that are at fault, as the specification has it.
+        draft: of the schema.
+        avoided: whether the fuzz leaves such pairs out, because there is no looking past it.
     """
 
     engine: str
     what: str
     schema: dict[str, Any]
     text: str
-    right: frozenset[tuple[str, str]]
+    right: frozenset[Place]
     draft: str = "2020-12"
+    avoided: bool = False
 
 
-def _row(
-    engine: str, what: str, schema: dict[str, Any], text: str, *right: tuple[str, str], draft: str = "2020-12"
-) -> Defect:
-    return Defect(engine, what, schema, text, frozenset(right), draft)
+def _row(engine: str, what: str, schema: dict[str, Any], text: str, *right: Place, **more: Any) -> Defect:
+    return Defect(engine, what, schema, text, frozenset(right), **more)
 
 
 DEFECTS = [
@@ -73,6 +76,14 @@ DEFECTS = [
     _row("package", "`additionalItems` beside `items: false` raises", {"items": False, "additionalItems": False}, "[1]", ("/0", "false"), draft="2019-09"),
     _row("crate", "`.` takes U+2028", {"pattern": "^.$"}, '"\\u2028"', ("", "pattern")),
     _row("crate", "an empty name is missing in the path", {"properties": {"": {"type": "null"}}}, '{"": 1}', ("/", "type")),
+    _row("package", "the pattern of all names counts for none", {"patternProperties": {"": {}}, "additionalProperties": False}, '{"a": 1}'),
+    _row("package", "patterns are joined, so that back references count the groups of others", {"patternProperties": {"^(b)$": {}, r"^(.)\1$": {}}, "additionalProperties": False}, '{"aa": 1}'),
+    _row("package", "a double above 2**53 is divided in binary", {"multipleOf": 10}, "1.8446744073709552e+19"),
+    _row("package", "names that `additionalProperties` evaluates are unevaluated", {"additionalProperties": {}, "unevaluatedProperties": False}, '{"a": 1}', draft="2019-09", avoided=True),
+    _row("package", "`unevaluatedItems` beside `items: true` raises", {"items": True, "unevaluatedItems": {}}, "[]", draft="2019-09", avoided=True),
+    _row("package", "what `additionalProperties` looked at is unevaluated where it fails", {"additionalProperties": {"type": "null"}, "unevaluatedProperties": False}, '{"a": 1}', ("/a", "type")),
+    _row("crate", "a double that is no decimal counts as one beside large integers", {"maximum": 1e300}, str(10**300 + 1), avoided=True),
+    _row("crate", "a required name is missing where it is forbidden", {"additionalProperties": False, "required": ["a"], "properties": {}}, '{"a": 1}', ("", "additionalProperties")),
 ]  # fmt: skip
 
 
@@ -83,6 +94,9 @@ def mended_schema(schema: Any, engine: str) -> Any:
     if not isinstance(schema, dict):
         return schema
     mended = {name: mended_schema(value, engine) for name, value in schema.items()}
+    if engine == "package":
+        # It would go back to the unmended class at a `$ref` to the root.
+        mended.pop("$schema", None)
     if isinstance(schema.get("pattern"), str):
         mended["pattern"] = _mended(schema["pattern"], engine)
     if isinstance(schema.get("patternProperties"), dict):
@@ -92,8 +106,16 @@ def mended_schema(schema: Any, engine: str) -> Any:
 
 
 def _mended(pattern: str, engine: str) -> str:
-    meant = _ECMA if engine == "package" else _CRATE
-    return _TOKEN.sub(lambda token: meant.get(token[0], token[0]), pattern)
+    if engine == "crate":
+        return _TOKEN.sub(lambda token: _CRATE.get(token[0], token[0]), pattern)
+    # Only what a back reference needs is left to be counted.
+    pattern = pattern if r"\1" in pattern else pattern.replace("(", "(?:").replace("(?:?", "(?")
+    return _TOKEN.sub(lambda token: _ECMA.get(token[0], token[0]), pattern) or "(?:)"
+
+
+def has_no_oracle(draft: str, source: str) -> bool:
+    """Whether the package is too far off to be asked: its `unevaluated*` of 2019-09."""
+    return draft == "2019-09" and '"unevaluated' in source
 
 
 def mended_class(kind: Any) -> Any:
@@ -117,10 +139,21 @@ def _additional_items(original: Any) -> Any:
     return checked
 
 
-def comparable(engine: str, places: frozenset[tuple[str, str]]) -> frozenset[tuple[str, str]]:
+def comparable(engine: str, places: frozenset[Place]) -> frozenset[Place]:
     """Return the places without what the engine is known to get wrong about them."""
+    if engine in ("package", "fallback"):
+        # What failures evaluate is not settled: beside them nothing is said of the unevaluated.
+        others = frozenset(place for place in places if not place[1].startswith("unevaluated"))
+        places = others or places
     if engine == "package":
         return frozenset(("?" if keyword == "false" else pointer, keyword) for pointer, keyword in places)
     if engine == "crate":
-        return frozenset((re.sub("/(?=/|$)", "", pointer), keyword) for pointer, keyword in places)
+        closed = {pointer for pointer, keyword in places if keyword == "additionalProperties"}
+        told = (place for place in places if place[1] != "required" or place[0] not in closed)
+        return frozenset((re.sub("/(?=/|$)", "", pointer), keyword) for pointer, keyword in told)
     return places
+
+
+def gives_up(places: frozenset[Place], source: str) -> bool:
+    """Whether the crate inside the core panicked, which it does for some `$recursiveRef`: no verdict, so rejected."""
+    return places == {("", "schema")} and '"$recursiveRef"' in source

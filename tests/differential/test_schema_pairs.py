@@ -39,7 +39,7 @@ def test_defects_are_defects(defect: Defect) -> None:
     own = Own(RustEngine(json.dumps(schema), None, True, []))
     assert own.judge(defect.text).places == defect.right
     ours, theirs = compared(defect.engine, defect.draft, schema, defect.text)
-    assert ours == theirs
+    assert defect.avoided or ours == theirs
     judge = {"crate": Crate, "package": Package}[defect.engine]
     plain: Judge = judge(schema, defect.draft, mended=False)
     try:
