@@ -2,6 +2,7 @@
 
 mod choice;
 mod compile;
+mod ecma;
 mod multiple;
 mod name;
 mod wording;
