@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export LLMHARNESS_RUST := required
 
-.PHONY: help test lint types golden core clean
+.PHONY: help test fuzz lint types golden core clean
 
 help:
 	@echo "make test    the whole test suite"
+	@echo "make fuzz    the schema engines against each other, on 100,000 pairs"
 	@echo "make lint    ruff, floors (import-linter), rustfmt, clippy"
 	@echo "make types   mypy --strict"
 	@echo "make golden  renew what humans read and tests compare"
@@ -23,6 +24,9 @@ $(READY): pyproject.toml setup.py $(shell find rust -name '*.rs' -o -name 'Cargo
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto
+
+fuzz: $(READY)
+	LLMHARNESS_FUZZ_PAIRS=100000 $(BIN)/python -m pytest -q -n auto tests/differential
 
 lint: $(READY)
 	$(BIN)/ruff check .
