@@ -1,11 +1,13 @@
 //! JSON numbers: their grammar, and their value.
 
 use super::byte;
-use super::lanes::all_digits;
+use super::lanes::digit_run;
 use std::cmp::Ordering;
 
 /// Digits beyond which a number without an exponent may exceed a double.
 const SAFE_DIGITS: usize = 300;
+/// Digits that an i64 holds, whatever they are.
+const FITTING_DIGITS: usize = 18;
 
 /// A number as the keywords compare it: integers are exact, whatever their size, others a double.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +83,7 @@ impl Number<'_> {
         match self {
             Self::Int(whole) => whole.to_string(),
             Self::Float(float) if float.fract() != 0.0 => format!("{float:?}"),
-            Self::Float(float) if float == 0.0 => "0".to_owned(),
+            Self::Float(0.0) => "0".to_owned(),
             Self::Float(float) => format!("{float:.0}"),
             Self::Big(digits) => String::from_utf8_lossy(digits).into_owned(),
         }
@@ -113,7 +115,13 @@ fn compare_wide(left: Number<'_>, right: Number<'_>) -> Ordering {
     match (left.starts_with('-'), right.starts_with('-')) {
         (false, false) => size(&left).cmp(&size(&right)),
         (true, true) => size(&right).cmp(&size(&left)),
-        (is_negative, _) => if is_negative { Ordering::Less } else { Ordering::Greater },
+        (is_negative, _) => {
+            if is_negative {
+                Ordering::Less
+            } else {
+                Ordering::Greater
+            }
+        }
     }
 }
 
@@ -167,16 +175,59 @@ fn float(digits: &[u8]) -> Option<f64> {
 
 #[inline(always)]
 fn digits_end(text: &[u8], mut at: usize) -> usize {
-    while let Some(chunk) = text.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        if !all_digits(u64::from_le_bytes(*chunk)) {
+    loop {
+        let count = digit_run(text, at);
+        at += count;
+        if count < 16 {
+            return at;
+        }
+    }
+}
+
+/// A number that was read, and what was seen of its value on the way.
+#[derive(Clone, Copy)]
+pub struct Digits {
+    pub end: usize,
+    /// The integers that it lies between, the same one twice where it is written as an integer.
+    /// None where it takes a closer look: it has an exponent, or too many digits before its point.
+    pub between: Option<(i64, i64)>,
+}
+
+/// Read the number at `at`.
+#[inline(always)]
+pub fn digits_at(text: &[u8], at: usize) -> Option<Digits> {
+    let negative = byte(text, at) == b'-';
+    let start = at + usize::from(negative);
+    let mut sum = 0_i64;
+    let mut whole = start;
+    loop {
+        let digit = byte(text, whole).wrapping_sub(b'0');
+        if digit > 9 {
             break;
         }
-        at += 8;
+        sum = sum.wrapping_mul(10).wrapping_add(i64::from(digit));
+        whole += 1;
     }
-    while byte(text, at).is_ascii_digit() {
-        at += 1;
+    if whole == start || (byte(text, start) == b'0' && whole > start + 1) {
+        return None;
     }
-    at
+    let next = byte(text, whole);
+    if whole - start > FITTING_DIGITS || matches!(next, b'e' | b'E') {
+        return number_end(text, at).map(|end| Digits { end, between: None });
+    }
+    if next != b'.' {
+        let value = if negative { -sum } else { sum };
+        return Some(Digits { end: whole, between: Some((value, value)) });
+    }
+    let end = digits_end(text, whole + 1);
+    if end == whole + 1 {
+        return None;
+    }
+    if matches!(byte(text, end), b'e' | b'E') {
+        return exponent_end(text, at, end).map(|end| Digits { end, between: None });
+    }
+    let between = if negative { (-sum - 1, -sum) } else { (sum, sum + 1) };
+    Some(Digits { end, between: Some(between) })
 }
 
 /// The value of a number that was read before.
@@ -232,6 +283,36 @@ mod tests {
         }
         assert_eq!(number_end(&[b'9'; 400], 0), None);
         assert_eq!(number_end(b"00", 0), Some(1));
+    }
+
+    #[test]
+    fn both_ways_to_read_a_number_end_at_the_same_place() {
+        let cases: [(&str, Option<(i64, i64)>); 12] = [
+            ("0", Some((0, 0))),
+            ("-0", Some((0, 0))),
+            ("-17", Some((-17, -17))),
+            ("999999999999999999", Some((999_999_999_999_999_999, 999_999_999_999_999_999))),
+            ("1000000000000000000", None),
+            ("3.25", Some((3, 4))),
+            ("-3.25", Some((-4, -3))),
+            ("0.01030927835051546391752577", Some((0, 1))),
+            ("1e5", None),
+            ("1.5e5", None),
+            ("-1000000000000000000.5", None),
+            ("-0.0", Some((-1, 0))),
+        ];
+        for (text, between) in cases {
+            for tail in ["", ",", " ]               ", "}"] {
+                let text = format!("{text}{tail}");
+                let found = digits_at(text.as_bytes(), 0);
+                assert_eq!(found.map(|found| found.end), number_end(text.as_bytes(), 0), "{text}");
+                assert_eq!(found.and_then(|found| found.between), between, "{text}");
+            }
+        }
+        for bad in ["", "-", "-x", "1.", "1.e5", "1e", "1e+", "1e400", "01", "-00", "1.5e999"] {
+            assert!(digits_at(bad.as_bytes(), 0).is_none(), "{bad}");
+        }
+        assert!(digits_at(&[b'9'; 400], 0).is_none());
     }
 
     #[test]
