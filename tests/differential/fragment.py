@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
 from typing import Any
 
@@ -72,3 +73,70 @@ def _object(rng: random.Random, depth: int) -> Any:
     if rng.random() < 0.6:
         made["additionalProperties"] = rng.choice([False, False, schema(rng, depth - 1)])
     return made
+
+
+def witness(schema: Any) -> str | None:
+    """Return a text that satisfies the schema; None where none does."""
+    if isinstance(schema, bool) or not schema:
+        return None if schema is False else "null"
+    if "anyOf" in schema:
+        return next((text for text in map(witness, schema["anyOf"]) if text), None)
+    values = schema.get("enum", [schema["const"]] if "const" in schema else [])
+    if values:
+        return json.dumps(values[0])
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return {"array": _array_witness, "object": _object_witness}.get(kinds[0], _scalar_witness)(schema)
+
+
+def _scalar_witness(schema: dict[str, Any]) -> str | None:
+    kind = schema["type"] if isinstance(schema["type"], str) else schema["type"][0]
+    least, most = schema.get("minLength", 0), schema.get("maxLength", 9)
+    low, high = schema.get("minimum", 0), schema.get("maximum", 99)
+    return {
+        "null": "null",
+        "boolean": "true",
+        "integer": str(low) if low <= high else None,
+        "number": str(schema.get("exclusiveMinimum", 0) + 1),
+        "string": f'"{"a" * least}"' if least <= most else None,
+    }[kind]
+
+
+def _object_witness(schema: dict[str, Any]) -> str | None:
+    members = required_members(schema)
+    return None if members is None else f"{{{members}}}"
+
+
+def _array_witness(schema: dict[str, Any]) -> str | None:
+    prefix, least = schema.get("prefixItems", []), schema.get("minItems", 0)
+    rules = (prefix + [schema.get("items", True)] * least)[:least]
+    items = [witness(rule) for rule in rules]
+    if least > schema.get("maxItems", 9) or None in items:
+        return None
+    return f"[{','.join(map(str, items))}]"
+
+
+def required_members(schema: dict[str, Any]) -> str | None:
+    """Return the required members of an object, each with a value; None where one has none."""
+    properties, others = schema.get("properties", {}), schema.get("additionalProperties", True)
+    values = {name: witness(properties.get(name, others)) for name in schema.get("required", ())}
+    if None in values.values():
+        return None
+    return ",".join(f'"{name}":{value}' for name, value in values.items())
+
+
+def steps(schema: Any) -> list[str]:
+    """Return what takes a text far towards its end: whole values, and all that an object still needs."""
+    found = []
+    if isinstance(schema, list):
+        return [step for each in schema for step in steps(each)]
+    if not isinstance(schema, dict):
+        return []
+    if {"type", "anyOf", "enum", "const"} & set(schema) and (text := witness(schema)):
+        found.append(text)
+    if schema.get("type") == "array":
+        found += [text[1:] for text in found if text.startswith("[")]
+    if schema.get("type") == "object" and (members := required_members(schema)):
+        found += [f"{members}}}", f",{members}}}"]
+    for each in schema.values():
+        found += steps(each)
+    return found
