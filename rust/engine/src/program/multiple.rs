@@ -23,7 +23,8 @@ impl Multiple {
             .digits
             .iter()
             .try_fold(0_u128, |sum, digit| sum.checked_mul(10)?.checked_add(u128::from(digit - b'0')))?;
-        (digits > 0 && digits < MOST_DIVISOR && !text.starts_with('-')).then_some(Self { digits, exponent: decimal.exponent })
+        (digits > 0 && digits < MOST_DIVISOR && !text.starts_with('-'))
+            .then_some(Self { digits, exponent: decimal.exponent })
     }
 
     /// Whether the number, written as `digits`, is a multiple.
