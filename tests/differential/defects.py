@@ -148,9 +148,9 @@ def comparable(engine: str, places: frozenset[Place]) -> frozenset[Place]:
     if engine == "package":
         return frozenset(("?" if keyword == "false" else pointer, keyword) for pointer, keyword in places)
     if engine == "crate":
-        closed = {pointer for pointer, keyword in places if keyword == "additionalProperties"}
-        told = (place for place in places if place[1] != "required" or place[0] not in closed)
-        return frozenset((re.sub("/(?=/|$)", "", pointer), keyword) for pointer, keyword in told)
+        named = {(re.sub("/(?=/|$)", "", pointer), keyword) for pointer, keyword in places}
+        closed = {pointer for pointer, keyword in named if keyword == "additionalProperties"}
+        return frozenset(place for place in named if place[1] != "required" or place[0] not in closed)
     return places
 
 

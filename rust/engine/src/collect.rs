@@ -10,6 +10,7 @@ use crate::program::{
 use crate::run::{Run, different, is_seen, kind_at, past_colon, repeated, within};
 use crate::scan::{Limit, Number, byte, decoded, number_end, number_in, past_space, skip, string_end};
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +53,9 @@ pub struct Collector<'t> {
     pub findings: Vec<Finding>,
     room: usize,
     frames: usize,
+    visits: usize,
+    /// Where values end that were visited; kept once there were more visits than bytes.
+    ends: HashMap<(NodeId, usize), usize>,
 }
 
 impl<'t> Collector<'t> {
@@ -65,6 +69,8 @@ impl<'t> Collector<'t> {
             findings: Vec::new(),
             room: room / 2,
             frames: 0,
+            visits: 0,
+            ends: HashMap::new(),
         }
     }
 
@@ -99,6 +105,20 @@ impl<'t> Collector<'t> {
 
     /// The position behind the value; None only where the stack is too small or the text no JSON.
     fn value(&mut self, id: NodeId, at: usize) -> Option<usize> {
+        self.visits += 1;
+        if self.visits <= self.text.len() + 64 {
+            return self.visit(id, at);
+        }
+        // A second visit finds the same once more.
+        if let Some(&end) = self.ends.get(&(id, at)) {
+            return Some(end);
+        }
+        let end = self.visit(id, at)?;
+        self.ends.insert((id, at), end);
+        Some(end)
+    }
+
+    fn visit(&mut self, id: NodeId, at: usize) -> Option<usize> {
         self.frames += 1;
         if self.frames > self.room {
             return None;

@@ -16,6 +16,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+type Look = (NodeId, bool, usize);
+
 /// One look at one text.
 pub struct Run<'t> {
     program: &'t Program,
@@ -32,7 +34,7 @@ pub struct Run<'t> {
     /// Bits of names beyond the first 64 of each open object.
     bits: Vec<u64>,
     looks: usize,
-    outcomes: Option<HashMap<(NodeId, usize), Option<usize>>>,
+    outcomes: Option<HashMap<Look, Option<usize>>>,
 }
 
 impl<'t> Run<'t> {
@@ -104,7 +106,7 @@ impl<'t> Run<'t> {
                     return skip(text, at, self.depth, &mut self.high);
                 }
                 let end = match &node.object {
-                    Some(rule) => self.object(rule, at)?,
+                    Some(rule) => self.object(node.id, rule, at)?,
                     None => skip(text, at, self.depth, &mut self.high)?,
                 };
                 self.chosen(node, OBJECT, at).then_some(end)
@@ -114,7 +116,7 @@ impl<'t> Run<'t> {
                     return skip(text, at, self.depth, &mut self.high);
                 }
                 let end = match &node.array {
-                    Some(rule) => self.array(rule, at)?,
+                    Some(rule) => self.array(node.id, rule, at)?,
                     None => skip(text, at, self.depth, &mut self.high)?,
                 };
                 self.chosen(node, ARRAY, at).then_some(end)
@@ -170,19 +172,25 @@ impl<'t> Run<'t> {
     /// Check everything, `also` among it.
     #[inline(never)]
     fn shared(&mut self, id: NodeId, node: &'t Node, at: usize) -> Option<usize> {
+        self.remembered((id, true, at), |run| run.together(node, at))
+    }
+
+    /// Look, or recall what an earlier look at the same place by the same schema saw.
+    ///
+    /// The flag of the key tells a whole schema from its own rule for a container.
+    fn remembered(&mut self, key: Look, look: impl FnOnce(&mut Self) -> Option<usize>) -> Option<usize> {
         self.looks += 1;
-        if self.looks > self.text.len() + 64 {
-            let known = self.outcomes.get_or_insert_default().get(&(id, at));
-            if let Some(outcome) = known {
-                return *outcome;
-            }
-            let outcome = self.together(node, at);
-            if let Some(outcomes) = &mut self.outcomes {
-                outcomes.insert((id, at), outcome);
-            }
-            return outcome;
+        if self.looks <= self.text.len() + 64 {
+            return look(self);
         }
-        self.together(node, at)
+        if let Some(outcome) = self.outcomes.get_or_insert_default().get(&key) {
+            return *outcome;
+        }
+        let outcome = look(self);
+        if let Some(outcomes) = &mut self.outcomes {
+            outcomes.insert(key, outcome);
+        }
+        outcome
     }
 
     fn together(&mut self, node: &'t Node, at: usize) -> Option<usize> {
@@ -273,8 +281,11 @@ impl<'t> Run<'t> {
         self.frames -= 1;
     }
 
-    fn array(&mut self, rule: &'t ArrayRule, start: usize) -> Option<usize> {
-        if rule.is_plain { self.plain_array(rule, start) } else { self.any_array(rule, start) }
+    fn array(&mut self, id: NodeId, rule: &'t ArrayRule, start: usize) -> Option<usize> {
+        if rule.is_plain {
+            return self.plain_array(rule, start);
+        }
+        self.remembered((id, false, start), |run| run.any_array(rule, start))
     }
 
     #[inline(never)]
@@ -342,8 +353,12 @@ impl<'t> Run<'t> {
         kind_at(self.text, at).is_some_and(|kind| self.branch(contains.node, kind, at).is_some())
     }
 
-    fn object(&mut self, rule: &'t ObjectRule, start: usize) -> Option<usize> {
-        if rule.is_plain { self.plain_object(rule, start) } else { self.any_object(rule, start) }
+    fn object(&mut self, id: NodeId, rule: &'t ObjectRule, start: usize) -> Option<usize> {
+        if rule.is_plain {
+            return self.plain_object(rule, start);
+        }
+        // It may look at its parts more than once.
+        self.remembered((id, false, start), |run| run.any_object(rule, start))
     }
 
     #[inline(never)]

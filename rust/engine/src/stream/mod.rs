@@ -228,7 +228,7 @@ impl Stream {
         self.start = self.text.len() - 1;
         let kind = kind_at(&[byte], 0).ok_or(Doom::NoJson)?;
         let mut node = self.next_node(guide);
-        if let Some(frame) = self.frames.last()
+        if let Some(frame) = self.frames.last().filter(|frame| !frame.is_object)
             && let Some(around) = frame.node.and_then(|id| guide.program.node(id))
             && let Some(rule) = &around.array
             && rule.most.is_some_and(|most| frame.count as u64 >= most)
