@@ -42,6 +42,7 @@ pub struct Run<'t> {
 
 impl<'t> Run<'t> {
     /// `room` is how many calls may nest.
+    #[inline(always)]
     pub fn new(program: &'t Program, text: &'t [u8], room: usize) -> Self {
         Self {
             program,
@@ -59,9 +60,19 @@ impl<'t> Run<'t> {
     }
 
     /// Whether the whole text is one value that satisfies the schema.
+    #[inline(always)]
     pub fn whole(&mut self) -> bool {
         let start = past_space(self.text, 0);
-        let end = self.value(self.program.root, start);
+        let id = self.program.root;
+        let end = match self.nodes.get(id as usize) {
+            // Most texts are objects; this spares small ones a call.
+            Some(Node { also, choices, object: Some(rule), .. })
+                if also.is_empty() && choices.is_empty() && byte(self.text, start) == b'{' =>
+            {
+                self.object(id, rule, start)
+            }
+            _ => self.value(id, start),
+        };
         end.is_some_and(|end| past_space(self.text, end) == self.text.len())
     }
 

@@ -133,6 +133,7 @@ impl Schema {
     }
 
     /// Whether `text` is JSON that satisfies the schema.
+    #[inline]
     pub fn accepts(&self, text: &[u8]) -> bool {
         match &self.program {
             Some(program) => accepts(program, text, false),
@@ -141,6 +142,7 @@ impl Schema {
     }
 
     /// The same for text that is known to be UTF-8.
+    #[inline]
     pub fn accepts_str(&self, text: &str) -> bool {
         match &self.program {
             Some(program) => accepts(program, text.as_bytes(), true),
@@ -292,12 +294,22 @@ pub fn is_valid_by_metaschema(draft: Draft, schema: &Value) -> bool {
     }
 }
 
+#[inline(always)]
 fn accepts(program: &Program, text: &[u8], is_utf8: bool) -> bool {
+    let mut run = Run::new(program, text, AT_HAND / RUN_FRAME);
+    let valid = run.whole();
+    if run.cramped {
+        return accepts_deep(program, text);
+    }
+    // The scanner takes any byte in a string, so what is not ASCII is looked at once more.
+    valid && (is_utf8 || !run.high || std::str::from_utf8(text).is_ok())
+}
+
+#[inline(never)]
+fn accepts_deep(program: &Program, text: &[u8]) -> bool {
     let look = |room: usize| {
         let mut run = Run::new(program, text, room);
-        let valid = run.whole();
-        // The scanner takes any byte in a string, so what is not ASCII is looked at once more.
-        (valid && (is_utf8 || !run.high || std::str::from_utf8(text).is_ok()), run.cramped)
+        (run.whole() && std::str::from_utf8(text).is_ok(), run.cramped)
     };
     on_enough_stack(program, look).unwrap_or(false)
 }
