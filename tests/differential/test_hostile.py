@@ -26,6 +26,14 @@ def doubling(link: Callable[[dict[str, str]], dict[str, Any]]) -> dict[str, Any]
     return {"$ref": "#/$defs/d0", "$defs": links | {"d40": {"type": "null"}}}
 
 
+def many_looks() -> dict[str, Any]:
+    """A schema of which a dozen parts look at every value."""
+    schema: dict[str, Any] = {"items": {"$ref": "#"}}
+    for _ in range(6):
+        schema = {"allOf": [schema, {"minItems": 0}]}
+    return {"type": "array", **schema}
+
+
 ALLOWED: dict[str, tuple[Any, str]] = {
     "items and contains": ({"items": {"$ref": "#"}, "contains": {"$ref": "#"}, "minContains": 0}, nested("[", "]")),
     "two patterns": ({"patternProperties": {"a": {"$ref": "#"}, "^a": {"$ref": "#"}}}, nested('{"a":', "}")),
@@ -42,6 +50,7 @@ FORBIDDEN: dict[str, tuple[Any, str]] = {
     "if": (doubling(lambda each: {"if": each, "then": each, "else": each}), "1"),
     "dependentSchemas": (doubling(lambda each: {"dependentSchemas": {"a": each, "b": each}}), '{"a":1,"b":1}'),
     "allOf below": ({"allOf": [{"items": {"$ref": "#"}}, {"items": {"$ref": "#"}}, {"type": "array"}]}, nested("[", "]")),
+    "many looks at every level": (many_looks(), nested("[", "]")),
     "a pattern that explodes": ({"pattern": "^(a+)+$"}, f'"{"a" * 50_000}!"'),
     "a back reference that explodes": ({"pattern": r"^(a+)+\1$"}, f'"{"a" * 5_000}!"'),
     "a look ahead that explodes": ({"pattern": "^(?=(a+)+$)(a|aa)+$"}, f'"{"a" * 5_000}!"'),
