@@ -8,6 +8,7 @@ mod collect;
 mod documents;
 mod names;
 mod place;
+mod plain;
 mod program;
 mod reach;
 mod run;
@@ -20,6 +21,6 @@ mod text;
 
 pub use blame::Violation;
 pub use jsonschema::Draft;
-pub use scan::MAX_DEPTH;
+pub use scan::{MAX_DEPTH, plain_length};
 pub use schema::{CompileError, Report, Schema};
 pub use stream::{Progress, Stream};

@@ -4,6 +4,7 @@ use crate::blame::{Violation, blame, translate};
 use crate::collect::{Collector, Finding};
 use crate::documents::Documents;
 use crate::place::in_order;
+use crate::plain::is_plainly_valid;
 use crate::program::{self, NodeId, Program};
 use crate::reach::Reach;
 use crate::run::Run;
@@ -275,13 +276,13 @@ fn own_program(documents: &Documents, draft: Option<Draft>, formats: bool) -> Op
     }
     let default = draft.unwrap_or_default();
     let default = if draft.is_some() { default } else { default.detect(&documents.root) };
-    if !is_valid_schema(default, &documents.root) {
+    if !is_plainly_valid(default, &documents.root) && !is_valid_by_metaschema(default, &documents.root) {
         return None;
     }
     program::compile(documents, default, draft.is_some(), formats).ok()
 }
 
-fn is_valid_schema(draft: Draft, schema: &Value) -> bool {
+pub fn is_valid_by_metaschema(draft: Draft, schema: &Value) -> bool {
     match draft {
         Draft::Draft4 => jsonschema::draft4::meta::is_valid(schema),
         Draft::Draft6 => jsonschema::draft6::meta::is_valid(schema),

@@ -14,6 +14,7 @@ pub use name::Names;
 pub use wording::Wording;
 
 use crate::scan::{Limit, Number};
+use std::sync::Arc;
 
 /// A node by its place in the program.
 pub type NodeId = u32;
@@ -63,7 +64,7 @@ impl Program {
 #[derive(Clone, Debug, Default)]
 pub struct Home {
     pub document: u32,
-    pub pointer: Box<str>,
+    pub pointer: Arc<str>,
 }
 
 /// What one schema asks of a value.

@@ -49,6 +49,12 @@ pub fn plain_run(text: &[u8], start: usize) -> (usize, bool) {
     }
 }
 
+/// How many bytes of a text can stand in a JSON string as they are.
+pub fn plain_length(text: &[u8]) -> usize {
+    // A zero past the end stops the run too, so it never goes beyond.
+    plain_run(text, 0).0
+}
+
 /// A string of less than sixteen bytes, as it is written, its closing quote included.
 #[derive(Clone, Copy)]
 pub struct Short {
