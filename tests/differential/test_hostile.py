@@ -100,3 +100,15 @@ def test_what_the_crate_would_walk_forever_is_refused() -> None:
     source = doubling(lambda each: {"allOf": [each, each], "unevaluatedItems": False})
     with pytest.raises(InvalidSchema, match="lead on for too long"):
         Schema(source)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "a": "x"}', '{"a": "x", "\\u0061": 1}', '{"a": "x", "a": "x", "a": 1}']
+)
+def test_every_occurrence_of_a_name_is_checked(text: str) -> None:
+    """Whichever of them a reader takes, it is not one that was never looked at."""
+    schema = Schema({"properties": {"a": {"type": "integer"}}, "maxProperties": 1})
+    assert not schema.accepts(text)
+    assert {violation.pointer for violation in schema.check(text).violations} == {"/a"}
+    assert schema.stream().feed(text) == "doomed"
+    assert schema.accepts(text.replace('"x"', "2"))
