@@ -18,6 +18,9 @@ use std::collections::HashMap;
 
 type Look = (NodeId, bool, usize);
 
+/// How many names of an object are compared one with another.
+const FEW_KEYS: usize = 8;
+
 /// One look at one text.
 pub struct Run<'t> {
     program: &'t Program,
@@ -424,7 +427,7 @@ impl<'t> Run<'t> {
             self.bits.resize(wide + rule.bits.div_ceil(64) - 1, 0);
         }
         let counted = rule.least > 0 || rule.most.is_some();
-        let mut keys = Vec::new();
+        let mut keys = Keys::default();
         let mut next = 0;
         let mut at = past_space(text, start + 1);
         if byte(text, at) != b'}' {
@@ -466,7 +469,7 @@ impl<'t> Run<'t> {
                 .dependents
                 .iter()
                 .all(|each| !is_seen(each.bit, seen, others) || each.names.all_in(seen, others))
-            && (!counted || as_many(text, &keys, rule));
+            && (!counted || keys.are_as_many(text, rule));
         if !complete {
             return None;
         }
@@ -588,10 +591,10 @@ fn number_fits(node: &Node, text: &[u8], at: usize, digits: Digits) -> bool {
     if let (true, Some((low, high))) = (node.is_span, digits.between) {
         let within = node.least <= low && high <= node.most;
         if low == high {
-            return within;
+            return within && (node.divisor == 1 || low.unsigned_abs().is_multiple_of(node.divisor));
         }
         // It lies between two integers; where both hold, it does, however it is rounded.
-        if within && node.types & FRACTION != 0 {
+        if within && node.divisor == 1 && node.types & FRACTION != 0 {
             return true;
         }
     }
@@ -653,15 +656,56 @@ pub fn is_seen(bit: u32, first: u64, others: &[u64]) -> bool {
     }
 }
 
-/// Whether the different names that start at these positions are as many as the rule asks for.
-fn as_many(text: &[u8], keys: &[usize], rule: &ObjectRule) -> bool {
-    let all = keys.len() as u64;
-    if all < rule.least {
-        return false;
+/// Where the names of an object start; the first few without an allocation.
+#[derive(Default)]
+struct Keys {
+    few: [usize; FEW_KEYS],
+    more: Vec<usize>,
+    count: usize,
+}
+
+impl Keys {
+    #[inline]
+    fn push(&mut self, key: usize) {
+        match self.few.get_mut(self.count) {
+            Some(slot) => *slot = key,
+            None => self.more.push(key),
+        }
+        self.count += 1;
     }
-    // Fewer than `least` there are only where some name comes twice.
-    let few = rule.most.is_none_or(|most| all <= most);
-    few && rule.least <= 1 || within(different(text, keys) as u64, rule.least, rule.most)
+
+    /// Whether there are as many different names as the rule asks for.
+    fn are_as_many(&self, text: &[u8], rule: &ObjectRule) -> bool {
+        let all = self.count as u64;
+        if all < rule.least {
+            return false;
+        }
+        // Fewer than `least` there are only where some name comes twice.
+        let few = rule.most.is_none_or(|most| all <= most);
+        few && (rule.least <= 1 || self.surely_differ(text))
+            || within(self.different(text), rule.least, rule.most)
+    }
+
+    /// Whether all names are short and plain, and none comes twice.
+    fn surely_differ(&self, text: &[u8]) -> bool {
+        let Some(keys) = self.few.get(..self.count) else { return false };
+        let mut forms = [0; FEW_KEYS];
+        keys.iter().zip(&mut forms).all(|(&key, slot)| match short(text, key) {
+            Some(short) => {
+                *slot = short.form;
+                true
+            }
+            None => false,
+        }) && (1..keys.len()).all(|number| {
+            let (before, from) = forms.split_at(number);
+            !before.iter().any(|form| from.first() == Some(form))
+        })
+    }
+
+    fn different(&self, text: &[u8]) -> u64 {
+        let keys: Vec<usize> = self.few.iter().take(self.count).chain(&self.more).copied().collect();
+        different(text, &keys) as u64
+    }
 }
 
 /// How many different names start at these positions.

@@ -78,11 +78,12 @@ pub struct Node {
     pub types: Kinds,
     /// In draft 4, 1.0 is no integer, and bounds are exclusive by a flag.
     pub is_draft_4: bool,
-    /// Whether an integer is decided by `least` and `most` alone, and a fraction too where both
-    /// its neighbours are.
+    /// Whether an integer is decided by `least`, `most` and `divisor` alone.
     pub is_span: bool,
     pub least: i64,
     pub most: i64,
+    /// What integers have to be a multiple of; 1 where nobody asks.
+    pub divisor: u64,
     pub choices: Box<[Choice]>,
     pub string: Option<Box<StringRule>>,
     pub number: Option<Box<NumberRule>>,
@@ -100,9 +101,10 @@ impl Node {
     pub fn finish(mut self) -> Self {
         let chosen = self.choices.iter().any(|choice| choice.kinds & NUMBER != 0);
         let (least, most) = self.number.as_ref().map_or((i64::MIN, i64::MAX), |rule| rule.span());
-        let divided = self.number.as_ref().is_some_and(|rule| rule.multiple.is_some());
-        self.is_span = !chosen && !divided;
-        (self.least, self.most) = (least, most);
+        let multiple = self.number.as_ref().and_then(|rule| rule.multiple.as_ref());
+        let divisor = multiple.map_or(Some(1), Multiple::whole);
+        self.is_span = !chosen && divisor.is_some();
+        (self.least, self.most, self.divisor) = (least, most, divisor.unwrap_or(1));
         self
     }
 }

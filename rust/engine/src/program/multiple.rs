@@ -27,6 +27,12 @@ impl Multiple {
             .then_some(Self { digits, exponent: decimal.exponent })
     }
 
+    /// The divisor, where it is an integer of 64 bits.
+    pub fn whole(&self) -> Option<u64> {
+        let power = 10_u128.checked_pow(u32::try_from(self.exponent).ok()?)?;
+        self.digits.checked_mul(power).and_then(|whole| u64::try_from(whole).ok())
+    }
+
     /// Whether the number, written as `digits`, is a multiple.
     pub fn holds(&self, number: Number<'_>, digits: &[u8]) -> bool {
         if let (Number::Int(whole), 0) = (number, self.exponent) {
