@@ -179,14 +179,14 @@ impl Schema {
         let (Some(program), Some(plan)) = (&self.program, self.plan()) else {
             return self.feed_by_crate(stream, chunk);
         };
-        stream.feed(Guide { program, plan, room: AT_HAND / RUN_FRAME }, chunk)
+        stream.feed(Guide { program, plan }, chunk)
     }
 
     /// Follow the JSON alone, and look at the value when it is whole.
     fn feed_by_crate(&self, stream: &mut Stream, chunk: &[u8]) -> Progress {
         let any = Program::any();
         let plan = Plan::of(&any);
-        let guide = Guide { program: &any, plan: &plan, room: AT_HAND / RUN_FRAME };
+        let guide = Guide { program: &any, plan: &plan };
         match stream.feed(guide, chunk) {
             Progress::Complete if stream.is_number() && !self.accepts(stream.text()) => Progress::Viable,
             Progress::Complete if !self.accepts(stream.text()) => stream.give_up(),
@@ -327,7 +327,7 @@ pub fn collected(program: &Program, text: &[u8], node: NodeId, at: usize, pointe
 /// Look with the stack at hand; where that is too small, once more with as much as it may take.
 ///
 /// `look` takes how many calls may nest, and returns whether they were too few.
-fn on_enough_stack<T: Send>(program: &Program, look: impl Fn(usize) -> (T, bool) + Sync) -> Option<T> {
+pub fn on_enough_stack<T: Send>(program: &Program, look: impl Fn(usize) -> (T, bool) + Sync) -> Option<T> {
     match look(AT_HAND / RUN_FRAME) {
         (found, false) => Some(found),
         (_, true) => {

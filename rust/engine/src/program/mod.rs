@@ -102,7 +102,8 @@ impl Node {
         let chosen = self.choices.iter().any(|choice| choice.kinds & NUMBER != 0);
         let (least, most) = self.number.as_ref().map_or((i64::MIN, i64::MAX), |rule| rule.span());
         let multiple = self.number.as_ref().and_then(|rule| rule.multiple.as_ref());
-        let divisor = multiple.map_or(Some(1), Multiple::whole);
+        // Asking for multiples of 1 is not the same as asking nothing: 0.5 is none.
+        let divisor = multiple.map_or(Some(1), |multiple| multiple.whole().filter(|&divisor| divisor > 1));
         self.is_span = !chosen && divisor.is_some();
         (self.least, self.most, self.divisor) = (least, most, divisor.unwrap_or(1));
         self
