@@ -1,5 +1,8 @@
 //! The Python face of the engine: convert, call, convert back.
 
+mod repair;
+mod values;
+
 use llmharness_engine::{CompileError, Draft, Schema as Engine, Violation};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -12,6 +15,8 @@ const RELEASE_FROM: usize = 4096;
 mod _core {
     #[pymodule_export]
     use super::Schema;
+    #[pymodule_export]
+    use super::repair::{Edits, repair_json};
 }
 
 /// A compiled JSON Schema; immutable, usable from any thread.

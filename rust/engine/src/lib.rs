@@ -6,6 +6,7 @@ mod blame;
 mod documents;
 mod names;
 mod reach;
+pub mod repair;
 mod schema;
 mod stack;
 mod text;

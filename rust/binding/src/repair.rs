@@ -1,0 +1,49 @@
+//! Repair of damaged JSON, for Python.
+
+use crate::values::to_python;
+use llmharness_engine::repair::{Edit, Unrepairable, repair};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyAny, PyString, PyTuple};
+
+/// The edits of a repair; made into Python tuples only when they are asked for.
+#[pyclass(frozen, module = "pytest_llmharness._native._core")]
+pub struct Edits {
+    edits: Vec<Edit>,
+}
+
+impl Edits {
+    pub fn new(edits: Vec<Edit>) -> Self {
+        Self { edits }
+    }
+}
+
+#[pymethods]
+impl Edits {
+    fn __len__(&self) -> usize {
+        self.edits.len()
+    }
+
+    /// ((start byte, end byte), rule) for every edit, in the order of the text.
+    fn listed<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, self.edits.iter().map(|edit| ((edit.start, edit.end), edit.rule.name())))
+    }
+}
+
+/// The value that damaged JSON meant, and the edits. ValueError carries (kind, byte | None).
+#[pyfunction]
+#[pyo3(signature = (text, /))]
+pub fn repair_json<'py>(
+    py: Python<'py>,
+    text: &Bound<'py, PyString>,
+) -> PyResult<(Bound<'py, PyAny>, Edits)> {
+    let Ok(text) = text.to_str() else {
+        return Err(PyValueError::new_err(("surrogate", None::<usize>)));
+    };
+    match repair(text) {
+        Ok(repaired) => Ok((to_python(py, &repaired.value)?, Edits::new(repaired.edits))),
+        Err(Unrepairable::NoValue) => Err(PyValueError::new_err(("none", None::<usize>))),
+        Err(Unrepairable::TooDeep(at)) => Err(PyValueError::new_err(("deep", Some(at)))),
+        Err(Unrepairable::LoneSurrogate) => Err(PyValueError::new_err(("json", None::<usize>))),
+    }
+}
