@@ -1,5 +1,6 @@
 //! The Python face of the engine: convert, call, convert back.
 
+mod parsing;
 mod repair;
 mod values;
 
@@ -15,6 +16,8 @@ const RELEASE_FROM: usize = 4096;
 mod _core {
     #[pymodule_export]
     use super::Schema;
+    #[pymodule_export]
+    use super::parsing::{OutputParser, OutputStream, grammars};
     #[pymodule_export]
     use super::repair::{Edits, repair_json};
 }

@@ -5,6 +5,7 @@
 mod blame;
 mod documents;
 mod names;
+pub mod parsing;
 mod reach;
 pub mod repair;
 mod schema;
