@@ -1,6 +1,6 @@
-from typing import TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
-__all__ = ["Schema"]
+__all__ = ["Edits", "OutputParser", "OutputStream", "Schema", "coerce_json", "grammars", "repair_json"]
 
 # (pointer, schema pointer, keyword, expected as JSON text, branches, byte span)
 _Finding: TypeAlias = tuple[str, str, str, str, list[list["_Finding"]], tuple[int, int] | None]
@@ -24,3 +24,62 @@ class Schema:
 
     def check(self, text: str | bytes, /) -> list[_Finding]:
         """Everything that is wrong with the text; an empty list where it is valid."""
+
+# ((start byte, end byte), rule)
+_Edit: TypeAlias = tuple[tuple[int, int], str]
+
+@final
+class Edits:
+    """The edits of a repair; made into tuples only when they are asked for."""
+
+    def __len__(self) -> int: ...
+    def listed(self) -> tuple[_Edit, ...]:
+        """The edits in the order of the text."""
+
+def repair_json(text: str, /) -> tuple[Any, Edits]:
+    """The value that damaged JSON meant, and the edits. ValueError carries (kind, byte | None)."""
+
+# (pointer, rule, before, after)
+_Receipt: TypeAlias = tuple[str, str, str, str]
+
+def coerce_json(text: str, schema: str, /) -> tuple[Any, list[_Receipt]]:
+    """The value of a text that fits a schema, and what was changed. ValueError carries (kind, pointer)."""
+
+# (name, arguments | None, raw arguments | None, id | None, byte span)
+_Call: TypeAlias = tuple[str, dict[str, Any] | None, str | None, str | None, tuple[int, int]]
+# (byte span, the grammars that fit)
+_Reading: TypeAlias = tuple[tuple[int, int], list[str]]
+# (text, thinking, calls, documents, edits, readings)
+_Output: TypeAlias = tuple[str, list[str], list[_Call], list[Any], Edits, list[_Reading]]
+_Event: TypeAlias = (
+    tuple[Literal["text", "thinking"], str]
+    | tuple[Literal["tool_call"], _Call]
+    | tuple[Literal["document"], Any]
+    | tuple[Literal["text_was_thinking"], None]
+)
+
+@final
+class OutputParser:
+    """A compiled output parser; immutable, usable from any thread."""
+
+    def __new__(
+        cls, grammars: list[str] | None, tools: list[tuple[str, str]], strict: bool, /
+    ) -> OutputParser:
+        """`tools` are (name, schema as JSON text). ValueError carries the grammar that is none."""
+
+    def parse(self, text: str, /) -> _Output:
+        """Parse a whole text."""
+
+@final
+class OutputStream:
+    """One text that is being parsed piece by piece."""
+
+    def __new__(cls, parser: OutputParser, /) -> OutputStream: ...
+    def feed(self, chunk: str, /) -> list[_Event]:
+        """Take the next piece; what it decided comes back."""
+
+    def close(self) -> tuple[list[_Event], _Output]:
+        """Say that the text is over."""
+
+def grammars() -> list[tuple[str, str, str, str, list[str]]]:
+    """The formats that are known: (name, family, models, source, markers)."""

@@ -19,7 +19,7 @@ mod _core {
     #[pymodule_export]
     use super::parsing::{OutputParser, OutputStream, grammars};
     #[pymodule_export]
-    use super::repair::{Edits, repair_json};
+    use super::repair::{Edits, coerce_json, repair_json};
 }
 
 /// A compiled JSON Schema; immutable, usable from any thread.

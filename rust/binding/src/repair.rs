@@ -1,7 +1,8 @@
 //! Repair of damaged JSON, for Python.
 
 use crate::values::to_python;
-use llmharness_engine::repair::{Edit, Unrepairable, repair};
+use llmharness_engine::coerce::coerce;
+use llmharness_engine::repair::{Edit, Unrepairable, Value, repair, strict};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyAny, PyString, PyTuple};
@@ -46,4 +47,19 @@ pub fn repair_json<'py>(
         Err(Unrepairable::TooDeep(at)) => Err(PyValueError::new_err(("deep", Some(at)))),
         Err(Unrepairable::LoneSurrogate) => Err(PyValueError::new_err(("json", None::<usize>))),
     }
+}
+
+type Coerced<'py> = (Bound<'py, PyAny>, Vec<(String, &'static str, String, String)>);
+
+/// The value of a text that fits a schema (as JSON text), and what was changed for it.
+#[pyfunction]
+#[pyo3(signature = (text, schema, /))]
+pub fn coerce_json<'py>(py: Python<'py>, text: &str, schema: &str) -> PyResult<Coerced<'py>> {
+    let schema = strict::read(schema).map(Value::into_owned).unwrap_or(Value::Bool(true));
+    let Some(found) = py.detach(|| coerce(text, &schema)) else {
+        return Err(PyValueError::new_err(("unfit", "")));
+    };
+    let receipts = found.receipts.into_iter();
+    let receipts = receipts.map(|found| (found.pointer, found.rule, found.before, found.after)).collect();
+    Ok((to_python(py, &found.value)?, receipts))
 }

@@ -3,6 +3,7 @@
 //! The seam is small on purpose: [`Schema::compile`], [`Schema::accepts`], [`Schema::check`].
 
 mod blame;
+pub mod coerce;
 mod documents;
 mod names;
 pub mod parsing;

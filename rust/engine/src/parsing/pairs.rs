@@ -6,7 +6,7 @@ use super::python::is_name_char;
 use super::run::{Context, Flow};
 use super::scan::{Search, past_space};
 use super::typing::typed;
-use crate::repair::{Rule, Value, strict};
+use crate::repair::{Value, strict};
 use std::borrow::Cow;
 
 /// The tags of one format.
@@ -225,17 +225,9 @@ impl Pairs {
         match self.search.advance(context.text, tokens, context.is_last) {
             Some(found) => Ok(found),
             None if !context.is_last => Err(Flow::More),
-            None => Err(self.cut_off(context)),
+            // More pairs may have been on their way: a call that was cut off is none.
+            None => Err(Flow::Fail),
         }
-    }
-
-    /// The text ended before the call did: it counts only where every pair was whole.
-    fn cut_off(&mut self, context: &mut Context<'_>) -> Flow {
-        if self.part != Part::Outside || self.members.is_empty() || context.is_strict {
-            return Flow::Fail;
-        }
-        context.edit(self.done, self.done, Rule::MissingEndTag);
-        self.take(context, self.done)
     }
 
     fn go(&mut self, part: Part, at: usize) {

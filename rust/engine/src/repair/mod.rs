@@ -63,6 +63,16 @@ fn doubly_encoded(value: Value<'_>, length: usize) -> Repaired<'_> {
     Repaired { value, edits: Vec::new() }
 }
 
+/// Every container of a text, repaired, each on its own.
+pub fn documents(text: &str) -> Vec<Value<'static>> {
+    let mut parser = Parser::new(text);
+    let found = parser.documents();
+    if parser.too_deep.is_some() {
+        return Vec::new();
+    }
+    found.into_iter().map(|document| document.value.into_owned()).collect()
+}
+
 fn mend(text: &str) -> Result<Repaired<'_>, Unrepairable> {
     if let Some(repaired) = escaped_document(text) {
         return Ok(repaired);

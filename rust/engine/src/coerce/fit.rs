@@ -1,0 +1,394 @@
+//! One value against one schema: the cheapest change that makes it fit.
+
+use super::Receipt;
+use super::words::{self, Choice};
+use crate::repair::{self, Value, is_integer, strict};
+use std::borrow::Cow;
+
+/// A value that fits, and the price of it.
+pub(super) struct Fit {
+    pub(super) value: Value<'static>,
+    pub(super) cost: u32,
+    pub(super) receipts: Vec<Receipt>,
+}
+
+/// Schemas refer to each other: a value is fitted this many times in all.
+const STEPS: usize = 100_000;
+const DEPTH: usize = 64;
+
+pub(super) struct Fitter<'s> {
+    root: &'s Value<'static>,
+    steps: usize,
+    depth: usize,
+}
+
+const NO_SCHEMA: Value<'static> = Value::Bool(true);
+
+impl<'s> Fitter<'s> {
+    pub(super) fn new(root: &'s Value<'static>) -> Self {
+        Self { root, steps: STEPS, depth: 0 }
+    }
+
+    pub(super) fn fit(&mut self, value: &Value<'_>, schema: &Value<'static>, pointer: &str) -> Option<Fit> {
+        if self.steps == 0 || self.depth >= DEPTH {
+            return None;
+        }
+        self.steps -= 1;
+        self.depth += 1;
+        let found = self.by_keywords(value, schema, pointer);
+        self.depth -= 1;
+        found
+    }
+
+    fn by_keywords(&mut self, value: &Value<'_>, schema: &Value<'static>, pointer: &str) -> Option<Fit> {
+        match schema {
+            Value::Bool(false) => return None,
+            Value::Object(_) => {}
+            _ => return Some(same(value)),
+        }
+        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            let target = self.target(reference)?;
+            return self.fit(value, &target, pointer);
+        }
+        for word in ["anyOf", "oneOf"] {
+            if let Some(branches) = schema.get(word).and_then(Value::items) {
+                return self.cheapest(value, branches, pointer);
+            }
+        }
+        if let Some(parts) = schema.get("allOf").and_then(Value::items) {
+            return self.all(value, parts, pointer);
+        }
+        if let Some(choices) = choices(schema) {
+            return choose(value, &choices, pointer);
+        }
+        match schema.get("type") {
+            Some(Value::String(kind)) => self.by_type(value, kind, schema, pointer),
+            Some(Value::Array(kinds)) => {
+                let kinds = kinds.iter().filter_map(Value::as_str);
+                let found = kinds.filter_map(|kind| self.by_type(value, kind, schema, pointer));
+                found.min_by_key(|fit| fit.cost)
+            }
+            _ if schema.get("properties").is_some() => self.by_type(value, "object", schema, pointer),
+            _ if schema.get("items").is_some() => self.by_type(value, "array", schema, pointer),
+            _ => Some(same(value)),
+        }
+    }
+
+    fn target(&self, reference: &str) -> Option<Value<'static>> {
+        let mut found = self.root;
+        for part in reference.strip_prefix('#')?.split('/').skip(1) {
+            found = found.get(&part.replace("~1", "/").replace("~0", "~"))?;
+        }
+        Some(found.clone())
+    }
+
+    fn cheapest(&mut self, value: &Value<'_>, branches: &[Value<'static>], pointer: &str) -> Option<Fit> {
+        let mut best: Option<Fit> = None;
+        for branch in branches {
+            if let Some(found) = self.fit(value, branch, pointer)
+                && best.as_ref().is_none_or(|best| found.cost < best.cost)
+            {
+                best = Some(found);
+            }
+        }
+        best
+    }
+
+    fn all(&mut self, value: &Value<'_>, parts: &[Value<'static>], pointer: &str) -> Option<Fit> {
+        let mut whole = same(value);
+        for part in parts {
+            let found = self.fit(&whole.value, part, pointer)?;
+            whole.value = found.value;
+            whole.cost += found.cost;
+            whole.receipts.extend(found.receipts);
+        }
+        Some(whole)
+    }
+
+    fn by_type(
+        &mut self,
+        value: &Value<'_>,
+        kind: &str,
+        schema: &Value<'static>,
+        pointer: &str,
+    ) -> Option<Fit> {
+        match (kind, value) {
+            ("null", Value::Null)
+            | ("boolean", Value::Bool(_))
+            | ("number", Value::Number(_))
+            | ("string", Value::String(_)) => Some(same(value)),
+            ("integer", Value::Number(text)) if is_integer(text) => Some(same(value)),
+            ("object", Value::Object(members)) => self.object(members, schema, pointer),
+            ("array", Value::Array(items)) => self.array(items, schema, pointer),
+            ("null", Value::String(text)) => {
+                words::is_null(text).then(|| change(value, Value::Null, "null", 3, pointer))
+            }
+            ("boolean", Value::String(text)) => {
+                let (truth, cost) = words::truth(text)?;
+                Some(change(value, Value::Bool(truth), "boolean", cost, pointer))
+            }
+            ("number", Value::String(text)) => {
+                let number = words::number(text)?;
+                Some(change(value, Value::Number(Cow::Owned(number)), "number", 2, pointer))
+            }
+            ("integer", Value::String(text)) => {
+                let number = words::whole(&words::number(text)?)?;
+                Some(change(value, Value::Number(Cow::Owned(number)), "integer", 2, pointer))
+            }
+            ("integer", Value::Number(text)) => {
+                let number = words::whole(text)?;
+                Some(change(value, Value::Number(Cow::Owned(number)), "integer", 1, pointer))
+            }
+            ("string", Value::Number(_) | Value::Bool(_)) => {
+                Some(change(value, text_of(value), "string", 2, pointer))
+            }
+            ("string", Value::Object(_) | Value::Array(_)) => {
+                Some(change(value, text_of(value), "string", 6, pointer))
+            }
+            ("array", _) => self.list_of_one(value, schema, pointer),
+            ("object", _) => self.object_from(value, schema, pointer),
+            _ => None,
+        }
+    }
+
+    fn array(&mut self, items: &[Value<'_>], schema: &Value<'static>, pointer: &str) -> Option<Fit> {
+        let item_schema = schema.get("items").unwrap_or(&NO_SCHEMA).clone();
+        let mut whole = Fit { value: Value::Null, cost: 0, receipts: Vec::new() };
+        let mut kept = Vec::new();
+        for item in items {
+            let place = format!("{pointer}/{}", kept.len());
+            match self.fit(item, &item_schema, &place) {
+                Some(found) => {
+                    whole.cost += found.cost;
+                    whole.receipts.extend(found.receipts);
+                    kept.push(found.value);
+                }
+                None => {
+                    whole.cost += 12;
+                    whole.receipts.push(receipt(&place, "dropped_item", item, &Value::Null));
+                }
+            }
+        }
+        if kept.is_empty() && !items.is_empty() {
+            return None;
+        }
+        whole.value = Value::Array(kept);
+        Some(whole)
+    }
+
+    fn list_of_one(&mut self, value: &Value<'_>, schema: &Value<'static>, pointer: &str) -> Option<Fit> {
+        if let Some(found) = self.decoded(value, schema, pointer) {
+            return Some(found);
+        }
+        if matches!(value, Value::Null) {
+            return None;
+        }
+        let item_schema = schema.get("items").unwrap_or(&NO_SCHEMA).clone();
+        let mut found = self.fit(value, &item_schema, &format!("{pointer}/0"))?;
+        let list = Value::Array(vec![found.value]);
+        found.receipts.insert(0, receipt(pointer, "list_of_one", value, &list));
+        Some(Fit { value: list, cost: found.cost + 4, receipts: found.receipts })
+    }
+
+    /// A string that holds the JSON of a container.
+    fn decoded(&mut self, value: &Value<'_>, schema: &Value<'static>, pointer: &str) -> Option<Fit> {
+        let text = value.as_str()?.trim();
+        if !text.starts_with(['{', '[']) {
+            return None;
+        }
+        let inner = match strict::read(text) {
+            Ok(inner) => inner.into_owned(),
+            Err(_) => repair::repair(text).ok()?.value.into_owned(),
+        };
+        let mut found = self.fit(&inner, schema, pointer)?;
+        found.receipts.insert(0, receipt(pointer, "decoded", value, &inner));
+        found.cost += 3;
+        Some(found)
+    }
+
+    fn object_from(&mut self, value: &Value<'_>, schema: &Value<'static>, pointer: &str) -> Option<Fit> {
+        if let Some(found) = self.decoded(value, schema, pointer) {
+            return Some(found);
+        }
+        if let Value::Array(items) = value {
+            for item in items.iter().filter(|item| item.is_container()) {
+                if let Some(mut found) = self.fit(item, schema, pointer) {
+                    found.receipts.insert(0, receipt(pointer, "first_item", value, item));
+                    found.cost += 8;
+                    return Some(found);
+                }
+            }
+        }
+        self.implied_key(value, schema, pointer)
+    }
+
+    /// A value where an object with exactly one property is asked for: the value of it.
+    fn implied_key(&mut self, value: &Value<'_>, schema: &Value<'static>, pointer: &str) -> Option<Fit> {
+        if matches!(value, Value::String(_) | Value::Null | Value::Array(_)) {
+            return None;
+        }
+        let [(name, inner)] = schema.get("properties")?.members()? else { return None };
+        let mut found = self.fit(value, inner, &format!("{pointer}/{name}"))?;
+        let object = Value::Object(vec![(name.clone(), found.value)]);
+        found.receipts.insert(0, receipt(pointer, "implied_key", value, &object));
+        Some(Fit { value: object, cost: found.cost + 5, receipts: found.receipts })
+    }
+
+    fn object(
+        &mut self,
+        members: &[(Cow<'_, str>, Value<'_>)],
+        schema: &Value<'static>,
+        pointer: &str,
+    ) -> Option<Fit> {
+        let properties = schema.get("properties").and_then(Value::members).unwrap_or_default().to_vec();
+        let required: Vec<&str> = schema
+            .get("required")
+            .and_then(Value::items)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        let mut whole = Fit { value: Value::Null, cost: 0, receipts: Vec::new() };
+        let mut kept = Vec::new();
+        let mut used = vec![false; members.len()];
+        let mut matched = 0;
+        for (name, inner) in &properties {
+            let place = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+            let is_required = required.contains(&name.as_ref());
+            let index = words::member(members, &used, name, inner);
+            let found = index.and_then(|index| {
+                let (key, value) = members.get(index)?;
+                let mut found = self.fit(value, inner, &place)?;
+                if key != name {
+                    found.receipts.insert(0, renamed(&place, key, name));
+                    found.cost += 1;
+                }
+                Some((index, found))
+            });
+            match found {
+                Some((index, found)) => {
+                    if let Some(slot) = used.get_mut(index) {
+                        *slot = true;
+                    }
+                    matched += 1;
+                    whole.cost += found.cost;
+                    whole.receipts.extend(found.receipts);
+                    kept.push((name.clone(), found.value));
+                }
+                None if is_required => {
+                    let found = self.fit(&Value::Null, inner, &place)?;
+                    whole.cost += if index.is_some() { 12 } else { 2 };
+                    whole.receipts.push(receipt(&place, "missing_null", &Value::Null, &found.value));
+                    kept.push((name.clone(), found.value));
+                }
+                None => {}
+            }
+        }
+        if matched == 0 && !members.is_empty() && !properties.is_empty() {
+            let object = Value::Object(members.to_vec());
+            return self.implied_key(&object, schema, pointer).or_else(|| {
+                whole.cost += 20;
+                self.extras(members, &used, schema, pointer, &mut whole, &mut kept)?;
+                whole.value = Value::Object(kept);
+                Some(whole)
+            });
+        }
+        self.extras(members, &used, schema, pointer, &mut whole, &mut kept)?;
+        whole.value = Value::Object(kept);
+        Some(whole)
+    }
+
+    /// Members that no property names: kept, fitted or dropped, as the schema says.
+    fn extras(
+        &mut self,
+        members: &[(Cow<'_, str>, Value<'_>)],
+        used: &[bool],
+        schema: &Value<'static>,
+        pointer: &str,
+        whole: &mut Fit,
+        kept: &mut Vec<(Cow<'static, str>, Value<'static>)>,
+    ) -> Option<()> {
+        let extra = schema.get("additionalProperties").unwrap_or(&NO_SCHEMA).clone();
+        for ((key, value), _) in members.iter().zip(used).filter(|(_, used)| !**used) {
+            let place = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+            if extra == Value::Bool(false) {
+                whole.cost += 1;
+                whole.receipts.push(receipt(&place, "extra_property", value, &Value::Null));
+                continue;
+            }
+            let found = self.fit(value, &extra, &place)?;
+            whole.cost += found.cost;
+            whole.receipts.extend(found.receipts);
+            kept.push((Cow::Owned(key.to_string()), found.value));
+        }
+        Some(())
+    }
+}
+
+fn same(value: &Value<'_>) -> Fit {
+    Fit { value: value.clone().into_owned(), cost: 0, receipts: Vec::new() }
+}
+
+fn change(before: &Value<'_>, after: Value<'static>, rule: &'static str, cost: u32, pointer: &str) -> Fit {
+    let receipts = vec![receipt(pointer, rule, before, &after)];
+    Fit { value: after, cost, receipts }
+}
+
+fn receipt(pointer: &str, rule: &'static str, before: &Value<'_>, after: &Value<'_>) -> Receipt {
+    Receipt { pointer: pointer.to_owned(), rule, before: clipped(before), after: clipped(after) }
+}
+
+fn renamed(pointer: &str, before: &str, after: &str) -> Receipt {
+    receipt(pointer, "renamed_property", &Value::text(before), &Value::text(after))
+}
+
+fn clipped(value: &Value<'_>) -> String {
+    const SHOWN: usize = 60;
+    let mut text = String::new();
+    value.write(&mut text);
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => {
+            text.truncate(end);
+            text.push_str("...");
+            text
+        }
+        None => text,
+    }
+}
+
+fn text_of(value: &Value<'_>) -> Value<'static> {
+    let mut text = String::new();
+    value.write(&mut text);
+    Value::String(Cow::Owned(text))
+}
+
+/// The values of `enum` or `const`, with the other names that `x-aliases` gives them.
+fn choices(schema: &Value<'static>) -> Option<Vec<Choice>> {
+    let values: Vec<&Value<'static>> = match (schema.get("enum"), schema.get("const")) {
+        (Some(values), _) => values.items()?.iter().collect(),
+        (None, Some(value)) => vec![value],
+        (None, None) => return None,
+    };
+    let aliases = schema.get("x-aliases");
+    let choices = values.into_iter().map(|value| {
+        let name = value.as_str().unwrap_or_default();
+        let others = aliases.and_then(|aliases| aliases.get(name)).and_then(Value::items).unwrap_or_default();
+        Choice::new(value.clone(), others.iter().filter_map(Value::as_str))
+    });
+    Some(choices.collect())
+}
+
+fn choose(value: &Value<'_>, choices: &[Choice], pointer: &str) -> Option<Fit> {
+    let owned = value.clone().into_owned();
+    if choices.iter().any(|choice| choice.value == owned) {
+        return Some(same(value));
+    }
+    let text = match value {
+        Value::String(text) => text.to_string(),
+        Value::Number(text) => text.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        _ => return None,
+    };
+    let (chosen, cost) = words::choose(&text, choices)?;
+    Some(change(value, chosen, "enum", cost, pointer))
+}
