@@ -20,13 +20,15 @@ pub(super) struct Fitter<'s> {
     root: &'s Value<'static>,
     steps: usize,
     depth: usize,
+    /// Whether the value itself may be JSON in a string; the raw text is no such string.
+    pub(super) decodes: bool,
 }
 
 const NO_SCHEMA: Value<'static> = Value::Bool(true);
 
 impl<'s> Fitter<'s> {
     pub(super) fn new(root: &'s Value<'static>) -> Self {
-        Self { root, steps: STEPS, depth: 0 }
+        Self { root, steps: STEPS, depth: 0, decodes: true }
     }
 
     pub(super) fn fit(&mut self, value: &Value<'_>, schema: &Value<'static>, pointer: &str) -> Option<Fit> {
@@ -193,7 +195,7 @@ impl<'s> Fitter<'s> {
     /// A string that holds the JSON of a container.
     fn decoded(&mut self, value: &Value<'_>, schema: &Value<'static>, pointer: &str) -> Option<Fit> {
         let text = value.as_str()?.trim();
-        if !text.starts_with(['{', '[']) {
+        if !text.starts_with(['{', '[']) || (pointer.is_empty() && !self.decodes) {
             return None;
         }
         let inner = match strict::read(text) {
@@ -241,61 +243,59 @@ impl<'s> Fitter<'s> {
         pointer: &str,
     ) -> Option<Fit> {
         let properties = schema.get("properties").and_then(Value::members).unwrap_or_default().to_vec();
-        let required: Vec<&str> = schema
-            .get("required")
-            .and_then(Value::items)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(Value::as_str)
-            .collect();
-        let mut whole = Fit { value: Value::Null, cost: 0, receipts: Vec::new() };
-        let mut kept = Vec::new();
         let mut used = vec![false; members.len()];
-        let mut matched = 0;
-        for (name, inner) in &properties {
-            let place = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
-            let is_required = required.contains(&name.as_ref());
-            let index = words::member(members, &used, name, inner);
-            let found = index.and_then(|index| {
-                let (key, value) = members.get(index)?;
-                let mut found = self.fit(value, inner, &place)?;
-                if key != name {
-                    found.receipts.insert(0, renamed(&place, key, name));
-                    found.cost += 1;
-                }
-                Some((index, found))
-            });
-            match found {
-                Some((index, found)) => {
-                    if let Some(slot) = used.get_mut(index) {
-                        *slot = true;
-                    }
-                    matched += 1;
-                    whole.cost += found.cost;
-                    whole.receipts.extend(found.receipts);
-                    kept.push((name.clone(), found.value));
-                }
-                None if is_required => {
-                    let found = self.fit(&Value::Null, inner, &place)?;
-                    whole.cost += if index.is_some() { 12 } else { 2 };
-                    whole.receipts.push(receipt(&place, "missing_null", &Value::Null, &found.value));
-                    kept.push((name.clone(), found.value));
-                }
-                None => {}
-            }
+        let is_other = !members.is_empty()
+            && !properties.is_empty()
+            && properties.iter().all(|(name, inner)| words::member(members, &used, name, inner).is_none());
+        if is_other && let Some(found) = self.implied_key(&Value::Object(members.to_vec()), schema, pointer) {
+            return Some(found);
         }
-        if matched == 0 && !members.is_empty() && !properties.is_empty() {
-            let object = Value::Object(members.to_vec());
-            return self.implied_key(&object, schema, pointer).or_else(|| {
-                whole.cost += 20;
-                self.extras(members, &used, schema, pointer, &mut whole, &mut kept)?;
-                whole.value = Value::Object(kept);
-                Some(whole)
-            });
+        let mut whole = Fit { value: Value::Null, cost: if is_other { 20 } else { 0 }, receipts: Vec::new() };
+        let mut kept = Vec::new();
+        for (name, inner) in &properties {
+            let index = words::member(members, &used, name, inner);
+            let member = index.and_then(|index| members.get(index));
+            if let Some(value) = self.property(member, (name, inner), schema, pointer, &mut whole)? {
+                if let Some(slot) = index.and_then(|index| used.get_mut(index)) {
+                    *slot = true;
+                }
+                kept.push((name.clone(), value));
+            }
         }
         self.extras(members, &used, schema, pointer, &mut whole, &mut kept)?;
         whole.value = Value::Object(kept);
         Some(whole)
+    }
+
+    /// One property: its member, fitted; null where it must be there and may be null.
+    fn property(
+        &mut self,
+        member: Option<&(Cow<'_, str>, Value<'_>)>,
+        (name, inner): (&str, &Value<'static>),
+        schema: &Value<'static>,
+        pointer: &str,
+        whole: &mut Fit,
+    ) -> Option<Option<Value<'static>>> {
+        let place = format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"));
+        if let Some((key, value)) = member
+            && let Some(found) = self.fit(value, inner, &place)
+        {
+            if key != name {
+                whole.receipts.push(renamed(&place, key, name));
+                whole.cost += 1;
+            }
+            whole.cost += found.cost;
+            whole.receipts.extend(found.receipts);
+            return Some(Some(found.value));
+        }
+        let required = schema.get("required").and_then(Value::items).unwrap_or_default();
+        if !required.iter().any(|required| required.as_str() == Some(name)) {
+            return Some(None);
+        }
+        let found = self.fit(&Value::Null, inner, &place)?;
+        whole.cost += if member.is_some() { 12 } else { 2 };
+        whole.receipts.push(receipt(&place, "missing_null", &Value::Null, &found.value));
+        Some(Some(found.value))
     }
 
     /// Members that no property names: kept, fitted or dropped, as the schema says.

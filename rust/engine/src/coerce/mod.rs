@@ -36,11 +36,13 @@ pub fn coerce(text: &str, schema: &Value<'static>) -> Option<Coerced> {
     let mut best: Option<(u32, Coerced)> = None;
     let mut fitter = Fitter::new(schema);
     for (base, value) in readings(text) {
+        fitter.decodes = base != RAW;
         if best.as_ref().is_some_and(|(cost, _)| *cost <= base) {
             continue;
         }
         let Some(found) = fitter.fit(&value, schema, "") else { continue };
-        let cost = base + found.cost;
+        let is_converted_text = base == RAW && found.cost > 0;
+        let cost = base + found.cost + if is_converted_text { PART + PART / 2 } else { 0 };
         if best.as_ref().is_none_or(|(lowest, _)| cost < *lowest) {
             best = Some((cost, Coerced { value: found.value, receipts: found.receipts }));
         }

@@ -30,8 +30,8 @@ impl Choice {
 /// The choice that a text names, and the price of it; None where it names none, or several.
 pub(super) fn choose(text: &str, choices: &[Choice]) -> Option<(Value<'static>, u32)> {
     let trimmed = text.trim();
-    let rules: [(u32, fn(&str) -> String); 3] = [(1, str::to_owned), (2, str::to_lowercase), (3, letters)];
-    for (cost, rule) in rules {
+    let rules: [fn(&str) -> String; 3] = [str::to_owned, str::to_lowercase, letters];
+    for (cost, rule) in (1..).zip(rules) {
         let wanted = rule(trimmed);
         let mut found = choices.iter().filter(|choice| choice.names.iter().any(|name| rule(name) == wanted));
         if let (Some(choice), None) = (found.next(), found.next()) {
@@ -45,20 +45,24 @@ fn letters(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// The one choice that a text names most often.
+/// The one choice that a text names most often: as it is written, else in any case.
 fn named_in<'c>(text: &str, choices: &'c [Choice]) -> Option<&'c Choice> {
-    let lower = text.to_lowercase();
-    let mut counts: Vec<(usize, &Choice)> = choices
-        .iter()
-        .map(|choice| (choice.names.iter().map(|name| count(&lower, &name.to_lowercase())).sum(), choice))
-        .collect();
-    counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
-    match counts.as_slice() {
-        [(most, choice), rest @ ..] if *most > 0 && rest.first().is_none_or(|(next, _)| next < most) => {
-            Some(choice)
+    let cases: [fn(&str) -> String; 2] = [str::to_owned, str::to_lowercase];
+    for case in cases {
+        let text = case(text);
+        let times =
+            |choice: &Choice| choice.names.iter().map(|name| count(&text, &case(name))).sum::<usize>();
+        let mut counts: Vec<(usize, &Choice)> =
+            choices.iter().map(|choice| (times(choice), choice)).collect();
+        counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+        match counts.as_slice() {
+            [(0, _), ..] | [] => continue,
+            [(most, choice), rest @ ..] => {
+                return rest.first().is_none_or(|(next, _)| next < most).then_some(*choice);
+            }
         }
-        _ => None,
     }
+    None
 }
 
 /// How often a name stands in a text as a word.

@@ -63,14 +63,13 @@ impl<'a> Parser<'a> {
             }
             let first_edit = self.edits.len();
             let (key, key_at) = self.key(&mut members);
-            if self.inside(Place::Item) && !is_member_value && !key.is_empty() && seen.holds(&members, &key) {
-                if self.splits_object(key_at) {
-                    self.edits.truncate(first_edit);
-                    self.edit(key_at, key_at, Rule::SplitObject);
-                    self.at = key_at;
-                    self.brace_at = Some(key_at);
-                    return members;
-                }
+            let may_repeat = self.inside(Place::Item) && !is_member_value && !key.is_empty();
+            if may_repeat && seen.holds(&members, &key) && self.splits_object(key_at) {
+                self.edits.truncate(first_edit);
+                self.edit(key_at, key_at, Rule::SplitObject);
+                self.at = key_at;
+                self.brace_at = Some(key_at);
+                return members;
             }
             if !comma && !key.is_empty() {
                 self.edit(key_at, key_at, Rule::MissingComma);
@@ -148,14 +147,14 @@ impl<'a> Parser<'a> {
     }
 
     /// Pass the colon after a key; false where the key has no value, and what it meant is settled.
-    fn colon(&mut self, members: &mut Members<'a>, key: &Cow<'a, str>, key_at: usize, comma: bool) -> bool {
+    fn colon(&mut self, members: &mut Members<'a>, key: &str, key_at: usize, comma: bool) -> bool {
         self.skip_space_and_comments();
         let at = self.at;
         match self.peek() {
             None => {
                 if !key.is_empty() && comma {
                     self.edit(at, at, Rule::MissingValue);
-                    members.push((key.clone(), Value::Null));
+                    members.push((Cow::Owned(key.to_owned()), Value::Null));
                 } else if !key.is_empty() {
                     self.edit(key_at, at, Rule::StrayText);
                 }
@@ -164,7 +163,7 @@ impl<'a> Parser<'a> {
             Some('}') => {
                 if !members.is_empty() && !key.is_empty() && self.char_at(key_at).is_some_and(is_quote) {
                     self.edit(at, at, Rule::MissingValue);
-                    members.push((key.clone(), Value::Null));
+                    members.push((Cow::Owned(key.to_owned()), Value::Null));
                 } else if !key.is_empty() && !members.is_empty() {
                     self.edit(key_at, at, Rule::StrayText);
                 }
@@ -398,7 +397,7 @@ impl<'a> Parser<'a> {
 fn append_rows<'a>(target: &mut Vec<Value<'a>>, mut rows: Vec<Value<'a>>, width: usize) {
     let whole = target.iter().rposition(|row| row.items().is_some()).map_or(0, |at| at + 1);
     let mut tail: Vec<Value<'a>> = target.split_off(whole);
-    if !tail.is_empty() && tail.len() % width == 0 {
+    if !tail.is_empty() && tail.len().is_multiple_of(width) {
         while !tail.is_empty() {
             let rest = tail.split_off(width.min(tail.len()));
             target.push(Value::Array(tail));
@@ -473,12 +472,12 @@ impl<'a> Keys<'a> {
         }
     }
 
-    fn add(&mut self, members: &Members<'a>, key: &Cow<'a, str>) {
+    fn add(&mut self, members: &Members<'a>, key: &str) {
         if members.len() == SEARCHED {
             self.hashed = members.iter().map(|(name, _)| name.clone()).collect();
         }
         if members.len() >= SEARCHED {
-            self.hashed.insert(key.clone());
+            self.hashed.insert(Cow::Owned(key.to_owned()));
         }
     }
 }

@@ -209,6 +209,9 @@ impl Parser<'_> {
             }
             let first = self.past_space(here + 1);
             let brace = self.next(Mark::Bare(Char::CloseBrace), first);
+            if scan.bare && brace >= self.text.len() {
+                return true;
+            }
             return self.char_at(here + 1) != Some('\\') && brace <= self.after(first);
         }
         if self.char_at(here + 1) == Some('\\') {

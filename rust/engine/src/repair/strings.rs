@@ -426,10 +426,8 @@ impl<'a> Parser<'a> {
                 Step::Go => {}
             }
             self.append(scan, c);
-            if scan.ends_with_backslash() && self.peek().is_some() {
-                if self.escape(scan) {
-                    continue;
-                }
+            if scan.ends_with_backslash() && self.peek().is_some() && self.escape(scan) {
+                continue;
             }
             match self.after_char(scan) {
                 Step::Stop => return End::Guess,
@@ -507,7 +505,7 @@ impl<'a> Parser<'a> {
         let next = self.past_space(self.after(end));
         let after_quote = self.char_at(next);
         let ends = matches!(after_quote, Some(',' | ':' | '}' | ']') | None);
-        if run % 2 == 0 && (follows != Some(scan.close) || ends) {
+        if run.is_multiple_of(2) && (follows != Some(scan.close) || ends) {
             for _ in 1..run / 2 {
                 scan.push('\\');
             }
