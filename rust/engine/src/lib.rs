@@ -12,6 +12,7 @@ pub mod repair;
 mod schema;
 mod stack;
 mod text;
+pub mod work;
 
 pub use blame::Violation;
 pub use jsonschema::Draft;

@@ -62,6 +62,7 @@ impl Action {
         let start = *start;
         match balance.advance(context.text.as_bytes(), context.is_last) {
             Scan::More => Flow::More,
+            Scan::TooDeep(at) => Flow::Text(at),
             Scan::Bad => Flow::Fail,
             Scan::End(end) => {
                 let arguments = match context.payload(start, end) {

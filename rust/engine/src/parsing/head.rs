@@ -184,6 +184,7 @@ impl Named {
         let start = *start;
         let end = match balance.advance(context.text.as_bytes(), context.is_last) {
             Scan::More => return Some(Flow::More),
+            Scan::TooDeep(at) => return Some(Flow::Text(at)),
             Scan::Bad => return Some(Flow::Fail),
             Scan::End(end) => end,
         };

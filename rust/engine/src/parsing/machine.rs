@@ -158,6 +158,7 @@ impl Machine {
         let start = self.at;
         let mut at = start;
         while let Some(byte) = self.source.as_bytes().get(at).copied() {
+            crate::work::tick(1);
             if at >= self.skip
                 && parser.forms.may_open(byte)
                 && self.failures < FAILURES

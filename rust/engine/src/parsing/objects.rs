@@ -32,7 +32,8 @@ impl Objects {
                         self.value = Some((start, balance));
                         return Flow::More;
                     }
-                    Scan::Bad => return self.stop(context, false),
+                    Scan::TooDeep(at) if self.found == 0 => return Flow::Text(at),
+                    Scan::Bad | Scan::TooDeep(_) => return self.stop(context, false),
                     Scan::End(end) => {
                         let found = context.take_payload(start, end, self.proof);
                         if found == 0 && self.found == 0 {

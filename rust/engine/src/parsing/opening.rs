@@ -93,11 +93,10 @@ impl Forms {
 
     pub(super) fn open(&self, text: &str, at: usize, is_last: bool, tools: &[Tool], calls: usize) -> Opening {
         let rest = text.get(at..).unwrap_or_default();
-        let window = head_of(rest);
         let here: Vec<_> = self
             .forms
             .iter()
-            .filter(|(_, form)| !form.marker.is_empty() && window.starts_with(form.marker))
+            .filter(|(_, form)| !form.marker.is_empty() && rest.starts_with(form.marker))
             .collect();
         if !is_last
             && self
@@ -165,8 +164,10 @@ fn head_of(rest: &str) -> &str {
 fn fits(form: &Form, text: &str, at: usize, is_last: bool, tools: &[Tool]) -> Fits {
     let start = at + form.marker.len();
     let rest = text.get(start..).unwrap_or_default();
-    let trimmed = head_of(rest).trim_start();
-    let over = is_last || head_of(rest).len() < rest.len();
+    let head = head_of(rest);
+    crate::work::tick(head.len());
+    let trimmed = head.trim_start();
+    let over = is_last || head.len() < rest.len();
     match form.shape {
         Shape::Noise { before: [] } | Shape::Thinking { .. } | Shape::ThinkingEnd => Fits::Yes,
         Shape::Noise { before } => {
@@ -193,14 +194,13 @@ fn fits(form: &Form, text: &str, at: usize, is_last: bool, tools: &[Tool]) -> Fi
             }
             pycalls::fits(rest.trim_start(), is_last)
         }
-        Shape::Channel => match head_of(rest).contains("<|message|>") {
+        Shape::Channel => match head.contains("<|message|>") {
             true => Fits::Yes,
             false if over => Fits::No,
             false => Fits::Maybe,
         },
         Shape::Fence { .. } => {
-            let lang = head_of(rest)
-                .trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+'));
+            let lang = head.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+'));
             match lang.trim_start().chars().next() {
                 Some('{' | '[') => Fits::Yes,
                 None if !over => Fits::Maybe,

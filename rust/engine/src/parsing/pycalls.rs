@@ -67,7 +67,8 @@ impl PythonCalls {
                         self.value = Some((start, balance));
                         return Flow::More;
                     }
-                    Scan::Bad => return self.stop(context, false),
+                    Scan::TooDeep(at) if self.found == 0 => return Flow::Text(at),
+                    Scan::Bad | Scan::TooDeep(_) => return self.stop(context, false),
                     Scan::End(end) => {
                         if let Some(flow) = self.ended(context, start, end) {
                             return flow;
@@ -201,6 +202,11 @@ fn named(call: &PythonCall, tool: Option<&Tool>) -> Arguments {
 
 /// Whether a bare call, or a list of them, starts here.
 pub(super) fn fits(rest: &str, is_last: bool) -> Fits {
+    let first = rest.strip_prefix('[').unwrap_or(rest).chars().next();
+    if first.is_some_and(|c| !(c.is_alphabetic() || c == '_' || c.is_whitespace())) {
+        return Fits::No;
+    }
+    crate::work::tick(2 * NAME);
     let window: String = rest.chars().take(2 * NAME).collect();
     let body = match window.strip_prefix('[') {
         Some(body) => body.trim_start(),

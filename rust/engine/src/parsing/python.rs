@@ -46,6 +46,7 @@ const DEPTH: usize = crate::repair::strict::MAX_DEPTH;
 
 impl Reader<'_> {
     fn rest(&self) -> &str {
+        crate::work::tick(1);
         self.text.get(self.at..).unwrap_or_default()
     }
 

@@ -9,8 +9,10 @@ pub(super) enum Scan {
     More,
     /// It ends before this byte.
     End(usize),
-    /// It can never end well.
+    /// The text is over, and it did not end.
     Bad,
+    /// It nests too deep to be read, at this byte.
+    TooDeep(usize),
 }
 
 /// The end of a bracketed value, damaged or not: brackets outside of strings must balance.
@@ -47,6 +49,7 @@ impl Balance {
 
     pub(super) fn advance(&mut self, text: &[u8], is_last: bool) -> Scan {
         while let Some(byte) = text.get(self.at).copied() {
+            crate::work::tick(1);
             if self.syntax == Syntax::Gemma && byte == b'<' {
                 match self.gemma_quote(text, is_last) {
                     Some(0) => return Scan::More,
@@ -82,7 +85,7 @@ impl Balance {
                 _ => {}
             }
             if self.stack.len() > MAX_DEPTH {
-                return Scan::Bad;
+                return Scan::TooDeep(self.at);
             }
             if !byte.is_ascii_whitespace() {
                 self.last = byte;
@@ -223,6 +226,7 @@ impl Strict {
 
     pub(super) fn advance(&mut self, text: &[u8]) -> Met {
         while let Some(byte) = text.get(self.at).copied() {
+            crate::work::tick(1);
             let met = if self.in_string {
                 self.string_byte(byte)
             } else if self.in_scalar && is_scalar(byte) {
@@ -364,9 +368,11 @@ impl Search {
                 .bytes()
                 .position(|byte| tokens.iter().any(|token| token.as_bytes().first() == Some(&byte)));
             let Some(next) = next else {
+                crate::work::tick(rest.len());
                 self.at = text.len();
                 return None;
             };
+            crate::work::tick(next + 1);
             self.at += next;
             let here = text.get(self.at..).unwrap_or_default();
             if let Some(token) =

@@ -32,6 +32,7 @@ impl<'a> Parser<'a> {
         let mut members = Members::new();
         let mut seen = Keys::default();
         let is_member_value = self.place() == Some(Place::Member);
+        let repeats_split = self.inside(Place::Item) && !is_member_value;
         let mut comma = true;
         loop {
             self.skip_space_and_comments();
@@ -63,8 +64,7 @@ impl<'a> Parser<'a> {
             }
             let first_edit = self.edits.len();
             let (key, key_at) = self.key(&mut members);
-            let may_repeat = self.inside(Place::Item) && !is_member_value && !key.is_empty();
-            if may_repeat && seen.holds(&members, &key) && self.splits_object(key_at) {
+            if repeats_split && !key.is_empty() && seen.holds(&members, &key) && self.splits_object(key_at) {
                 self.edits.truncate(first_edit);
                 self.edit(key_at, key_at, Rule::SplitObject);
                 self.at = key_at;
@@ -78,7 +78,9 @@ impl<'a> Parser<'a> {
                 continue;
             }
             let value = self.member_value();
-            seen.add(&members, &key);
+            if repeats_split {
+                seen.add(&members, &key);
+            }
             members.push((key, value));
             comma = self.separator();
             if self.peek() == Some(']') && self.inside(Place::Item) {

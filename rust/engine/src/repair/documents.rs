@@ -140,8 +140,16 @@ impl<'a> Parser<'a> {
             self.skip_space_and_comments();
             let line = self.slice(before, self.at).contains('\n');
             match self.peek() {
-                None => break,
+                None => {
+                    if separated && let Some(comma) = self.slice(0, before).rfind(',') {
+                        self.edit(comma, comma + 1, Rule::ExtraComma);
+                    }
+                    break;
+                }
                 Some(',') => {
+                    if separated {
+                        self.edit(self.at, self.at + 1, Rule::ExtraComma);
+                    }
                     self.at += 1;
                     separated = true;
                     continue;
@@ -171,7 +179,8 @@ fn edit(document: &Document<'_>, rule: Rule) -> Edit {
 fn starts_bare_value(c: char, rest: &str) -> bool {
     const LITERALS: [&str; 5] = ["true", "false", "null", "none", "undefined"];
     let word = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    let digits = rest.trim_start_matches(['-', '+', '.']);
     is_quote(c)
-        || matches!(c, '-' | '+' | '.' | '0'..='9')
+        || (matches!(c, '-' | '+' | '.' | '0'..='9') && digits.starts_with(|c: char| c.is_ascii_digit()))
         || LITERALS.iter().any(|literal| word.eq_ignore_ascii_case(literal))
 }

@@ -53,19 +53,19 @@ impl Char {
         })
     }
 
-    fn text(self) -> &'static str {
+    fn char(self) -> char {
         match self {
-            Char::Double => "\"",
-            Char::Single => "'",
-            Char::LeftSmart => "“",
-            Char::RightSmart => "”",
-            Char::Colon => ":",
-            Char::Comma => ",",
-            Char::CloseBrace => "}",
-            Char::CloseBracket => "]",
-            Char::OpenBrace => "{",
-            Char::OpenBracket => "[",
-            Char::Backtick => "`",
+            Char::Double => '"',
+            Char::Single => '\'',
+            Char::LeftSmart => '“',
+            Char::RightSmart => '”',
+            Char::Colon => ':',
+            Char::Comma => ',',
+            Char::CloseBrace => '}',
+            Char::CloseBracket => ']',
+            Char::OpenBrace => '{',
+            Char::OpenBracket => '[',
+            Char::Backtick => '`',
         }
     }
 }
@@ -105,9 +105,9 @@ impl<'a> Marks<'a> {
 
 fn found(text: &str, mark: Mark) -> Box<dyn Iterator<Item = usize> + '_> {
     match mark {
-        Mark::Any(c) => Box::new(text.match_indices(c.text()).map(|(at, _)| at)),
+        Mark::Any(c) => Box::new(text.match_indices(c.char()).map(|(at, _)| at)),
         Mark::Bare(c) => {
-            Box::new(text.match_indices(c.text()).map(|(at, _)| at).filter(|at| !is_escaped(text, *at)))
+            Box::new(text.match_indices(c.char()).map(|(at, _)| at).filter(|at| !is_escaped(text, *at)))
         }
         Mark::NonSpace => Box::new(positions(text, |c| !is_space(c))),
         Mark::NonWord => Box::new(positions(text, |c| !is_word(c))),
@@ -143,6 +143,7 @@ struct Positions {
 
 impl Positions {
     fn new(length: usize, positions: impl Iterator<Item = usize>) -> Self {
+        crate::work::tick(length);
         let mut words = vec![0_u64; length / 64 + 1];
         for at in positions {
             if let Some(word) = words.get_mut(at / 64) {

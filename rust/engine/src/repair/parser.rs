@@ -56,6 +56,7 @@ impl<'a> Parser<'a> {
     // The text.
 
     pub(super) fn char_at(&self, at: usize) -> Option<char> {
+        crate::work::tick(1);
         match self.text.as_bytes().get(at) {
             Some(byte) if byte.is_ascii() => Some(char::from(*byte)),
             Some(_) => self.text.get(at..)?.chars().next(),
@@ -113,6 +114,7 @@ impl<'a> Parser<'a> {
 
     /// Pay for a look at some bytes; false where the budget is spent, and the answer must be "no".
     pub(super) fn pay(&mut self, bytes: usize) -> bool {
+        crate::work::tick(bytes);
         self.fuel = self.fuel.saturating_sub(bytes);
         self.fuel > 0
     }

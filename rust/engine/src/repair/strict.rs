@@ -64,6 +64,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn peek(&self) -> Option<u8> {
+        crate::work::tick(1);
         self.text.as_bytes().get(self.at).copied()
     }
 

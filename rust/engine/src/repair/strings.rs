@@ -143,6 +143,9 @@ impl<'a> Parser<'a> {
             }
         }
         let is_key = self.place() == Some(Place::Key);
+        if is_key && let Some(word) = self.bare_key() {
+            return Some(Value::text(word));
+        }
         let rule = if is_key { Rule::UnquotedKey } else { Rule::UnquotedString };
         self.edit(start, start, rule);
         let index = self.edits.len() - 1;
@@ -152,6 +155,20 @@ impl<'a> Parser<'a> {
             edit.end = end;
         }
         Some(value)
+    }
+
+    /// A bare key that is one word, its colon right behind it.
+    fn bare_key(&mut self) -> Option<&'a str> {
+        let start = self.at;
+        let rest = self.text.as_bytes().get(start..).unwrap_or_default();
+        let length =
+            rest.iter().position(|byte| !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')))?;
+        if rest.get(length) != Some(&b':') {
+            return None;
+        }
+        self.at = start + length;
+        self.edit(start, self.at, Rule::UnquotedKey);
+        Some(self.slice(start, self.at))
     }
 
     /// A string that needs no guess: it ends where its context says that it may.

@@ -1,0 +1,101 @@
+"""Repair of any text: a result or a named error, valid JSON untouched, linear work."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_llmharness import Repaired, UnrepairableJSON, coerce_json, repair_json
+
+PIECES = [*'{}[]():,"\'`\\/#\n -.', "“", "”", "```json\n", "//", "/*", "True", "key", "12", "é", "\\u00", '\\"']
+TEXTS = st.text() | st.lists(st.sampled_from(PIECES)).map("".join)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+def _repaired(text: str) -> Repaired | None:
+    try:
+        return repair_json(text)
+    except UnrepairableJSON:
+        return None
+
+
+@given(TEXTS)
+@settings(max_examples=500)
+def test_any_text_gives_a_value_or_a_named_error(text: str) -> None:
+    """Whatever the value is, it is JSON; where the text was none, an edit says so."""
+    repaired = _repaired(text)
+    if repaired is None:
+        return
+    assert json.loads(json.dumps(repaired.value)) == repaired.value
+    assert all(0 <= start <= end <= len(text.encode()) for (start, end), _ in repaired.edits)
+    if not repaired.edits:
+        assert json.loads(text) == repaired.value
+
+
+@given(VALUES, st.booleans())
+def test_json_passes_unchanged(value: Any, is_ascii: bool) -> None:
+    """Valid JSON has no edit; a doubly encoded container is the one case, and says so."""
+    text = json.dumps(value, ensure_ascii=is_ascii)
+    repaired = repair_json(text)
+    if repaired.edits:
+        assert isinstance(value, str)
+        assert {edit.rule for edit in repaired.edits} == {"double_encoding"}
+    else:
+        assert repaired.value == value
+
+
+@given(st.dictionaries(st.text(), VALUES, min_size=1), st.integers(min_value=1))
+@settings(max_examples=300)
+def test_a_cut_off_object_keeps_what_came(value: dict[str, Any], cut: int) -> None:
+    """Of a truncated object, every member but the last one that arrived is whole."""
+    text = json.dumps(value)
+    repaired = _repaired(text[: 1 + cut % len(text)])
+    if repaired is None:
+        return
+    assert isinstance(repaired.value, dict)
+    whole = list(repaired.value.items())[:-1]
+    assert all(value[key] == kept or math.isnan(0) for key, kept in whole)
+
+
+@given(st.sampled_from(["```json\n{}\n```", "Here you are: {} - done.", "{},", "/* note */ {}", "\ufeff{}"]), VALUES)
+def test_wrapping_does_not_change_a_value(wrapping: str, value: Any) -> None:
+    """Fences, prose, commas and comments around an object are passed, and said."""
+    inner = {"value": value}
+    repaired = repair_json(wrapping.replace("{}", json.dumps(inner)))
+    assert repaired.value == inner
+    assert repaired.edits
+
+
+HOSTILE = [
+    "{", "[", "{a: ", '["', "a", '{"a": "\\"', "```", "'", "{key value ", '{"a": "x, "y" ', '["a" b "c" ', "(", "{5}",
+    '{"a": "x, {b: ', "['a", '{"a": /*', '{"a":1}{"a":2} ', "[1] a ", '{"a": "\\', '{"a":"“”„', '[{"a":1 "a":2 ', "# ",
+]  # fmt: skip
+
+
+@given(st.sampled_from(HOSTILE))
+@settings(max_examples=len(HOSTILE), deadline=None)
+def test_edits_grow_with_the_text_and_not_faster(seed: str) -> None:
+    """Four times the text: at most about four times the changes, whatever is repeated."""
+    small, large = _repaired(seed * 100), _repaired(seed * 400)
+    assert (small is None) == (large is None)
+    if small is not None and large is not None:
+        assert len(large.edits) <= 5 * len(small.edits) + 20
+
+
+@given(TEXTS, st.sampled_from([{"type": "integer"}, {"type": "array", "items": {"enum": ["a", "b"]}}, {"type": "object"}]))
+@settings(max_examples=300)
+def test_coercion_of_any_text_ends(text: str, schema: dict[str, Any]) -> None:
+    """A value of the type that was asked for, or a named error."""
+    kinds = {"integer": int, "array": list, "object": dict}
+    try:
+        value = coerce_json(text, schema).value
+    except UnrepairableJSON:
+        return
+    assert isinstance(value, kinds[schema["type"]])
