@@ -38,7 +38,10 @@ WIRES: list[tuple[str, str]] = [
     ("cohere", '<|START_ACTION|>[{"tool_name": "f", "parameters": ' + ARGS + "}]<|END_ACTION|>"),
     ("apertus", '<|tools_prefix|>[{"f": ' + ARGS + "}]<|tools_suffix|>"),
     ("gigachat", f"function call<|role_sep|>\n{CALL}"),
-    ("inkling", '<|message_model|>f<|content_invoke_tool_json|>{"name": "f", "args": ' + ARGS + "}<|end_message|>"),
+    (
+        "inkling",
+        '<|message_model|>f<|content_invoke_tool_json|>{"name": "f", "args": ' + ARGS + "}<|end_message|>",
+    ),
     ("mistral11", f"[TOOL_CALLS]f[ARGS]{ARGS}"),
     ("mistral11", f"[TOOL_CALLS]f{ARGS}"),
     (
@@ -62,7 +65,10 @@ WIRES: list[tuple[str, str]] = [
         "qwen3_coder",
         "<tool_call>\n<function=f>\n<parameter=x>\na\n</parameter>\n<parameter=n>\n3\n</parameter>\n</function>\n</tool_call>",
     ),
-    ("seed_oss", "<seed:tool_call><function=f><parameter=x>a</parameter><parameter=n>3</parameter></function></seed:tool_call>"),
+    (
+        "seed_oss",
+        "<seed:tool_call><function=f><parameter=x>a</parameter><parameter=n>3</parameter></function></seed:tool_call>",
+    ),
     (
         "glm4",
         "<tool_call>f\n<arg_key>x</arg_key>\n<arg_value>a</arg_value>\n<arg_key>n</arg_key>\n<arg_value>3</arg_value>\n</tool_call>",
@@ -149,15 +155,22 @@ def test_any_cut_gives_what_the_whole_gives(grammar: str, text: str) -> None:
     assert [event.call for event in events if event.kind == "tool_call"] == list(whole.tool_calls)
 
 
-@pytest.mark.parametrize("text", [wire[1] for wire in WIRES if wire[1].endswith(("</tool_call>", "</tool_calls>", "|>"))])
-def test_a_call_is_an_event_at_its_last_byte(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        (f"<tool_call>{CALL}</tool_call>", "}"),
+        (f"<tool_calls>[{CALL}]</tool_calls>", "}"),
+        (f"[TOOL_CALLS]f{ARGS}", "}"),
+        ('<|python_start|>[f(x="a", n=3)]<|python_end|>', ")"),
+        ("<function=f><parameter=x>a</parameter></function>", "</function>"),
+    ],
+)
+def test_a_call_is_an_event_at_its_last_byte(text: str, last: str) -> None:
     """A call surfaces once, before the closing marker where the arguments end by themselves."""
     stream = OutputParser().stream()
     seen = [k for k, c in enumerate(text) for event in stream.feed(c) if event.kind == "tool_call"]
-    stream.close()
-    assert len(seen) == 1
-    tagged = "parameter" in text or "arg" in text.replace("arguments", "")
-    assert seen[0] == text.rindex("}") or seen[0] == text.rindex(")") if not tagged and ("}" in text or ")" in text) else seen[0] < len(text)
+    assert seen == [text.rindex(last) + len(last) - 1]
+    assert len(stream.close().tool_calls) == 1
 
 
 @pytest.mark.parametrize("text", [wire[1] for wire in WIRES if "}" in wire[1]])
@@ -173,7 +186,9 @@ def test_the_three_formats_of_the_harness_article() -> None:
     parser = OutputParser()
     nested = {"q": "it's {nested} ]", "deep": {"a": [1, {"b": "}"}]}}
     text = json.dumps(nested)
-    assert _calls(parser.parse(f'[{{"name": "f", "arguments": {text}}}, {{"name": "g", "arguments": {{}}}}]')) == [
+    assert _calls(
+        parser.parse(f'[{{"name": "f", "arguments": {text}}}, {{"name": "g", "arguments": {{}}}}]')
+    ) == [
         ("f", nested),
         ("g", {}),
     ]
@@ -191,7 +206,7 @@ def test_the_three_formats_of_the_harness_article() -> None:
         "See the docs (https://x.y/f(1)) for more.",
         "I would call add(1, 2) here, but no.",
         "def f(x=1):\n    return x",
-        "Use `<tool_call>` to open and `</tool_call>` to close.".replace("`</tool_call>` ", ""),
+        "Use `<tool_call>` to open and `</tool_call>` to close.",
         "Action: none is needed.",
         "I'll call: <function=get_weather>",
         "```python\nprint('f(x=1)')\n```",
@@ -204,7 +219,9 @@ def test_prose_that_looks_like_a_call_is_text(text: str) -> None:
     assert output.text == text
 
 
-@pytest.mark.parametrize("marker", ["</tool_call>", "<tool_call>", "[TOOL_CALLS]rm", "<think>", "<function=f>", "```"])
+@pytest.mark.parametrize(
+    "marker", ["</tool_call>", "<tool_call>", "[TOOL_CALLS]rm", "<think>", "<function=f>", "```"]
+)
 def test_markers_inside_of_strings_are_text(marker: str) -> None:
     """An argument may hold any marker."""
     call = json.dumps({"name": "f", "arguments": {"text": f"say {marker} now"}})
@@ -287,8 +304,16 @@ def test_code_actions_call_known_tools() -> None:
         ("<think>never closed", "never closed", ""),
         ("[THINK]a[/THINK]b", "a", "b"),
         ("<think>a</think><think>b</think>c", "a\n\nb", "c"),
-        ("<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b<|return|>", "a", "b"),
-        ('<think><tool_call>{"name": "f", "arguments": {}}</tool_call></think>b', '<tool_call>{"name": "f", "arguments": {}}</tool_call>', "b"),
+        (
+            "<|channel|>analysis<|message|>a<|end|><|start|>assistant<|channel|>final<|message|>b<|return|>",
+            "a",
+            "b",
+        ),
+        (
+            '<think><tool_call>{"name": "f", "arguments": {}}</tool_call></think>b',
+            '<tool_call>{"name": "f", "arguments": {}}</tool_call>',
+            "b",
+        ),
     ],
 )
 def test_thinking_is_separated(text: str, thinking: str, rest: str) -> None:
@@ -330,7 +355,9 @@ def test_a_name_is_never_guessed() -> None:
 def test_arguments_that_are_no_object_stay_raw() -> None:
     """Such a call must not run; its text is kept."""
     calls = {"tool_calls": [{"id": "1", "function": {"name": "f", "arguments": '{"x": '}}]}
-    assert OutputParser().parse(json.dumps(calls)).tool_calls == (ToolCall("f", {}, "1", raw_arguments='{"x": '),)
+    assert OutputParser().parse(json.dumps(calls)).tool_calls == (
+        ToolCall("f", {}, "1", raw_arguments='{"x": '),
+    )
 
 
 @pytest.mark.parametrize(
@@ -437,6 +464,19 @@ def test_public_cases_are_met() -> None:
     assert len(met) >= len(ROWS) - 2
 
 
+@pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the public corpus is not at {CORPUS}")
+def test_public_cases_are_the_same_at_every_cut() -> None:
+    """Every split point of every case under 2 KB."""
+    parser = OutputParser()
+    for text in {row["input"] for row in ROWS if len(row["input"]) < 2048}:
+        whole = parser.parse(text)
+        for cut in range(1, len(text)):
+            stream = parser.stream()
+            stream.feed(text[:cut])
+            stream.feed(text[cut:])
+            assert stream.close() == whole, (text, cut)
+
+
 def _meets(row: dict[str, Any]) -> bool:
     tools = [tool["function"] for tool in row.get("tools") or []]
     got, want = _calls(OutputParser(tools=tools).parse(row["input"])), row["expected"]
@@ -445,7 +485,10 @@ def _meets(row: dict[str, Any]) -> bool:
     names = [name for name, _ in got]
     if len(got) != want.get("n_calls", len(got)):
         return False
-    if any(name is not None and name != found for name, found in zip(want.get("names") or [], names)):
+    if any(
+        name is not None and name != found
+        for name, found in zip(want.get("names") or [], names, strict=False)
+    ):
         return False
     return all(_at(got[check["call"]][1], check["path"]) == check["equals"] for check in want["args_checks"])
 

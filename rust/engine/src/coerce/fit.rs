@@ -20,6 +20,8 @@ pub(super) struct Fitter<'s> {
     root: &'s Value<'static>,
     steps: usize,
     depth: usize,
+    /// The references that are being followed, and where.
+    following: Vec<(String, String)>,
     /// Whether the value itself may be JSON in a string; the raw text is no such string.
     pub(super) decodes: bool,
 }
@@ -28,7 +30,7 @@ const NO_SCHEMA: Value<'static> = Value::Bool(true);
 
 impl<'s> Fitter<'s> {
     pub(super) fn new(root: &'s Value<'static>) -> Self {
-        Self { root, steps: STEPS, depth: 0, decodes: true }
+        Self { root, steps: STEPS, depth: 0, following: Vec::new(), decodes: true }
     }
 
     pub(super) fn fit(&mut self, value: &Value<'_>, schema: &Value<'static>, pointer: &str) -> Option<Fit> {
@@ -49,8 +51,7 @@ impl<'s> Fitter<'s> {
             _ => return Some(same(value)),
         }
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-            let target = self.target(reference)?;
-            return self.fit(value, &target, pointer);
+            return self.follow(value, reference, pointer);
         }
         for word in ["anyOf", "oneOf"] {
             if let Some(branches) = schema.get(word).and_then(Value::items) {
@@ -74,6 +75,19 @@ impl<'s> Fitter<'s> {
             _ if schema.get("items").is_some() => self.by_type(value, "array", schema, pointer),
             _ => Some(same(value)),
         }
+    }
+
+    /// A reference that leads back to itself at the same place fits nothing.
+    fn follow(&mut self, value: &Value<'_>, reference: &str, pointer: &str) -> Option<Fit> {
+        let step = (reference.to_owned(), pointer.to_owned());
+        if self.following.contains(&step) {
+            return None;
+        }
+        let target = self.target(reference)?;
+        self.following.push(step);
+        let found = self.fit(value, &target, pointer);
+        self.following.pop();
+        found
     }
 
     fn target(&self, reference: &str) -> Option<Value<'static>> {

@@ -82,6 +82,9 @@ impl Action {
             None if context.is_last => context.text.len(),
             None => return Flow::More,
         };
+        if input == end {
+            return Flow::Fail;
+        }
         let arguments = of_text(context.slice(input, end), true);
         self.take(context, name, arguments, end)
     }

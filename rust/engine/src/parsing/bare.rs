@@ -89,7 +89,7 @@ impl Bare {
         if is_object
             || self.fence.is_some()
             || source.contains(['"', '{'])
-            || starts_line(context.text, self.start)
+            || starts_line(context.text, 0, self.start)
         {
             context.documents.push(value.into_owned());
         }
@@ -107,12 +107,9 @@ impl Bare {
     }
 }
 
-/// Whether nothing but white space stands before a position on its line.
-pub(super) fn starts_line(text: &str, at: usize) -> bool {
-    let before = text.as_bytes().get(..at).unwrap_or_default();
-    before
-        .iter()
-        .rev()
-        .find(|byte| !matches!(byte, b' ' | b'\t'))
-        .is_none_or(|byte| matches!(byte, b'\n' | b'\r'))
+/// Whether nothing but white space stands before a position: on its line, or since `floor`.
+pub(super) fn starts_line(text: &str, floor: usize, at: usize) -> bool {
+    let before = text.as_bytes().get(floor..at).unwrap_or_default();
+    let last = before.iter().rev().find(|byte| !matches!(byte, b' ' | b'\t'));
+    last.is_none_or(|byte| matches!(byte, b'\n' | b'\r'))
 }

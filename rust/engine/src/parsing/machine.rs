@@ -4,8 +4,9 @@
 //! however it is cut; what was read is not read again, so the work is linear in the text.
 
 use super::agent::is_start;
+use super::bare::starts_line;
 use super::calls::{Arguments, Call, Proof, calls_of};
-use super::opening::{Engine, Forms, Opening};
+use super::opening::{Engine, Forms, Opening, Spot};
 use super::run::{Context, Flow};
 use super::scan::Search;
 use super::table::GRAMMARS;
@@ -84,6 +85,10 @@ pub struct Machine {
     /// White space after a marker: text if text follows, dropped if another marker does.
     held: String,
     after_marker: bool,
+    /// The end of the last marker or call; 0 where there was none.
+    marker_end: usize,
+    /// Inside of a fenced block of code.
+    in_code: bool,
     events: Vec<Event>,
     reported: (usize, usize),
     failures: usize,
@@ -102,6 +107,8 @@ impl Default for Machine {
             output: Output::default(),
             held: String::new(),
             after_marker: false,
+            marker_end: 0,
+            in_code: false,
             events: Vec::new(),
             reported: (0, 0),
             failures: 0,
@@ -164,8 +171,15 @@ impl Machine {
                 && self.failures < FAILURES
                 && self.at_word(at, byte)
             {
-                let calls = self.output.calls.len();
-                let opening = parser.forms.open(&self.source, at, is_last, &parser.tools, calls);
+                let spot = Spot {
+                    at,
+                    floor: self.marker_end,
+                    in_code: self.in_code,
+                    is_last,
+                    calls: self.output.calls.len(),
+                    is_open: self.marker_end > 0,
+                };
+                let opening = self.opening(parser, spot, byte);
                 if !matches!(opening, Opening::None | Opening::Wait) {
                     self.show(start, at);
                     self.at = at;
@@ -204,6 +218,23 @@ impl Machine {
         self.show(start, at);
         self.at = at;
         false
+    }
+
+    /// What starts here; a fence that starts no call opens or closes a block of code.
+    fn opening(&mut self, parser: &Parser, spot: Spot, byte: u8) -> Opening {
+        let opening = parser.forms.open(&self.source, spot, &parser.tools);
+        if byte != b'`' || !matches!(opening, Opening::None) || !starts_line(&self.source, 0, spot.at) {
+            return opening;
+        }
+        let rest = self.source.get(spot.at..).unwrap_or_default();
+        if rest.len() < 3 && "```".starts_with(rest) && !spot.is_last {
+            return Opening::Wait;
+        }
+        if rest.starts_with("```") {
+            self.in_code = !self.in_code;
+            self.skip = spot.at + 3;
+        }
+        opening
     }
 
     /// Words are looked at only where a line starts, or where a marker may.
@@ -344,6 +375,7 @@ impl Machine {
     fn pass_marker(&mut self, end: usize) {
         self.held.clear();
         self.after_marker = true;
+        self.marker_end = end;
         self.at = end;
         self.skip = self.skip.max(end);
     }

@@ -54,6 +54,21 @@ pub(super) enum Opening {
     Calls(Engine, usize, Vec<&'static str>),
 }
 
+/// Where the text is read: what a form may need to know beside the text.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spot {
+    pub(super) at: usize,
+    /// The end of the last marker: a line starts there too.
+    pub(super) floor: usize,
+    /// Inside of a fenced block of code, where nothing bare is a call.
+    pub(super) in_code: bool,
+    pub(super) is_last: bool,
+    /// How many calls were found before.
+    pub(super) calls: usize,
+    /// A closing marker closes something: a marker or a call came before.
+    pub(super) is_open: bool,
+}
+
 /// The forms of the grammars that a parser reads.
 #[derive(Debug)]
 pub(super) struct Forms {
@@ -87,11 +102,13 @@ impl Forms {
     /// Whether something may start with this byte.
     pub(super) fn may_open(&self, byte: u8) -> bool {
         self.first.get(usize::from(byte)).is_some_and(|first| *first)
+            || byte == b'`'
             || (matches!(byte, b'{' | b'[') && (self.bare_json || self.bare_python))
             || (self.bare_python && (byte.is_ascii_alphabetic() || byte == b'_'))
     }
 
-    pub(super) fn open(&self, text: &str, at: usize, is_last: bool, tools: &[Tool], calls: usize) -> Opening {
+    pub(super) fn open(&self, text: &str, spot: Spot, tools: &[Tool]) -> Opening {
+        let Spot { at, is_last, calls, .. } = spot;
         let rest = text.get(at..).unwrap_or_default();
         let here: Vec<_> = self
             .forms
@@ -111,7 +128,7 @@ impl Forms {
             let forms: Vec<_> = here.iter().filter(|(_, form)| form.marker.len() == length).collect();
             let mut fitting = Vec::new();
             for (name, form) in &forms {
-                match fits(form, text, at, is_last, tools) {
+                match fits(form, text, spot, tools) {
                     Fits::Maybe => return Opening::Wait,
                     Fits::Yes => fitting.push((*name, form)),
                     Fits::No => {}
@@ -125,14 +142,16 @@ impl Forms {
             length =
                 here.iter().map(|(_, form)| form.marker.len()).filter(|len| *len < length).max().unwrap_or(0);
         }
-        self.bare(text, at, is_last, calls)
+        self.bare(text, spot)
     }
 
     /// What starts here without a marker.
-    fn bare(&self, text: &str, at: usize, is_last: bool, calls: usize) -> Opening {
+    fn bare(&self, text: &str, spot: Spot) -> Opening {
+        let Spot { at, is_last, calls, .. } = spot;
         let rest = text.get(at..).unwrap_or_default();
         let is_list = rest.starts_with('[');
-        if self.bare_python && (is_list || (!rest.starts_with('{') && starts_line(text, at))) {
+        let is_line = !rest.starts_with('{') && starts_line(text, spot.floor, at);
+        if self.bare_python && !spot.in_code && (is_list || is_line) {
             match pycalls::fits(rest, is_last) {
                 Fits::Maybe => return Opening::Wait,
                 Fits::Yes => {
@@ -161,7 +180,8 @@ fn head_of(rest: &str) -> &str {
     rest.get(..end).unwrap_or(rest)
 }
 
-fn fits(form: &Form, text: &str, at: usize, is_last: bool, tools: &[Tool]) -> Fits {
+fn fits(form: &Form, text: &str, spot: Spot, tools: &[Tool]) -> Fits {
+    let Spot { at, is_last, .. } = spot;
     let start = at + form.marker.len();
     let rest = text.get(start..).unwrap_or_default();
     let head = head_of(rest);
@@ -169,6 +189,7 @@ fn fits(form: &Form, text: &str, at: usize, is_last: bool, tools: &[Tool]) -> Fi
     let trimmed = head.trim_start();
     let over = is_last || head.len() < rest.len();
     match form.shape {
+        Shape::Noise { .. } if form.marker.starts_with("</") && !spot.is_open => Fits::No,
         Shape::Noise { before: [] } | Shape::Thinking { .. } | Shape::ThinkingEnd => Fits::Yes,
         Shape::Noise { before } => {
             if before.iter().any(|tag| trimmed.starts_with(tag)) {
@@ -207,7 +228,7 @@ fn fits(form: &Form, text: &str, at: usize, is_last: bool, tools: &[Tool]) -> Fi
                 _ => Fits::No,
             }
         }
-        Shape::Action if starts_line(text, at) => agent::fits(rest, is_last),
+        Shape::Action if starts_line(text, spot.floor, at) => agent::fits(rest, is_last),
         Shape::Action | Shape::BareJson | Shape::BarePython => Fits::No,
     }
 }

@@ -236,12 +236,18 @@ impl<'a> Parser<'a> {
         if !self.pay(2 * body.len()) || !holds_set(body) {
             return None;
         }
-        self.edits.truncate(first_edit);
+        let (at, edits) = (self.at, self.edits.split_off(first_edit));
         self.edit(start.saturating_sub(1), start, Rule::SetAsArray);
         self.at = start;
         self.enter(Place::Key);
         let items = self.array(']');
         self.leave();
+        if items.is_empty() {
+            self.edits.truncate(first_edit);
+            self.edits.extend(edits);
+            self.at = at;
+            return None;
+        }
         self.after_set = self.place().is_some();
         Some(Value::Array(items))
     }

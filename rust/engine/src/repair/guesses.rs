@@ -36,7 +36,7 @@ impl Parser<'_> {
         let after_backslash = scan.out.ends_with('\\');
         if scan.bare {
             match place {
-                Some(Place::Key) if c == ':' || is_space(c) => return Step::Stop,
+                Some(Place::Key) if matches!(c, ':' | '}') || is_space(c) => return Step::Stop,
                 Some(Place::Item) if matches!(c, ']' | ',') => return Step::Stop,
                 Some(Place::Member | Place::Item) if self.comment_after_space(c) => return Step::Stop,
                 _ => {}

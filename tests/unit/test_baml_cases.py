@@ -1,10 +1,19 @@
-"""BAML's type notation as JSON Schema: the translator that its typed cases need."""
+"""The typed cases of BAML's parser tests, through a translator of its type notation."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+from pytest_llmharness import UnrepairableJSON, coerce_json
+
+ROOT = Path(__file__).parents[2]
+CORPUS = Path(os.environ.get("LLMHARNESS_CORPUS", ROOT.parent / "shared" / "corpus")) / "malformed_json"
 
 _PRIMITIVES = {
     "string": {"type": "string"},
@@ -21,7 +30,9 @@ def schema_of(declarations: str, target: str) -> dict[str, Any]:
     """The JSON Schema of a target type, with what the declarations define."""
     text = re.sub(r"//[^\n]*", "", declarations)
     found: dict[str, Any] = {}
-    for kind, name, body in re.findall(r"(class|enum)\s+(\w+)\s*\{(.*?)\n?\s*\}(?=\s*(?:class|enum|$))", text, re.DOTALL):
+    for kind, name, body in re.findall(
+        r"(class|enum)\s+(\w+)\s*\{(.*?)\n?\s*\}(?=\s*(?:class|enum|$))", text, re.DOTALL
+    ):
         found[name] = _class(body) if kind == "class" else _enum(body)
     return {**_target(target.strip()), "$defs": found}
 
@@ -75,7 +86,7 @@ def _class(body: str) -> dict[str, Any]:
     }
 
 
-def _type(text: str) -> dict[str, Any]:
+def _type(text: str) -> dict[str, Any]:  # noqa: PLR0911 - one form, one return
     text = text.strip()
     if text.endswith("?"):
         return {"anyOf": [_type(text[:-1]), {"type": "null"}]}
@@ -92,7 +103,7 @@ def _type(text: str) -> dict[str, Any]:
     return dict(_PRIMITIVES.get(text) or {"$ref": f"#/$defs/{text}"})
 
 
-def _target(text: str) -> dict[str, Any]:
+def _target(text: str) -> dict[str, Any]:  # noqa: PLR0911 - one form, one return
     """A target as BAML's Rust tests build it: FieldType::List(...), .as_list(), ..."""
     text = text.removesuffix(".into()").strip()
     if text.endswith(".as_list()"):
@@ -111,10 +122,47 @@ def _target(text: str) -> dict[str, Any]:
         case "map":
             return {"type": "object", "additionalProperties": _target(inner.split(",", 1)[1])}
         case "literal":
-            kind, value = re.match(r"LiteralValue::(\w+)\((.*)\)", inner).groups()  # type: ignore[union-attr]
+            _, value = re.match(r"LiteralValue::(\w+)\((.*)\)", inner).groups()  # type: ignore[union-attr]
             return {"const": json.loads(value.removesuffix(".into()"))}
         case "union":
-            parts = re.findall(r"FieldType::\w+\((?:[^()]|\([^()]*(?:\([^()]*\))?[^()]*\))*\)(?:\.as_list\(\))?", inner)
+            parts = re.findall(
+                r"FieldType::\w+\((?:[^()]|\([^()]*(?:\([^()]*\))?[^()]*\))*\)(?:\.as_list\(\))?", inner
+            )
             return {"anyOf": [_target(part) for part in parts]}
         case _:
             return dict(_PRIMITIVES[head.lower()])
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the public corpus is not at {CORPUS}")
+def test_bamls_typed_cases_are_met() -> None:
+    """The typed expectations of BAML's parser tests, its partial mode included."""
+    rows = [json.loads(line) for line in (CORPUS / "baml_jsonish.jsonl").read_text().splitlines()]
+    met = [row for row in rows if _meets(row, schema_of(row["baml_schema"], row["target_type"]))]
+    assert len(rows) > 100
+    assert len(met) / len(rows) >= 0.85
+
+
+def _meets(row: dict[str, Any], schema: dict[str, Any]) -> bool:
+    try:
+        value = coerce_json(row["input"], schema).value
+    except UnrepairableJSON:
+        return bool(row.get("error"))
+    return not row.get("error") and bool(value == row["expected"])
+
+
+def test_the_notation_is_translated() -> None:
+    """Optional, list, union, alias, enum, reference: each as JSON Schema says it."""
+    declarations = (
+        'class A {\n  x int?\n  y (B | "z")[] @alias("why")\n}\nenum B {\n  ONE @alias(k1)\n  TWO\n}\n'
+    )
+    schema = schema_of(declarations, 'FieldType::list(FieldType::class("A"))')
+    assert (schema["type"], schema["items"]) == ("array", {"$ref": "#/$defs/A"})
+    assert schema["$defs"]["A"]["properties"] == {
+        "x": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+        "y": {
+            "type": "array",
+            "items": {"anyOf": [{"$ref": "#/$defs/B"}, {"const": "z"}]},
+            "x-aliases": ["why"],
+        },
+    }
+    assert schema["$defs"]["B"] == {"enum": ["ONE", "TWO"], "x-aliases": {"ONE": ["k1"]}}
