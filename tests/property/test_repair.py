@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from hypothesis import given, settings
@@ -29,6 +28,16 @@ TEXTS = st.text() | st.lists(st.sampled_from(PIECES)).map("".join)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+# Of a cut-off string that holds brackets, "cut off" and "lost its quote" are equally good readings.
+PLAIN = st.text(
+    st.characters(codec="utf-8", exclude_characters="{}[]()\\\",:'/#`\u201c\u201d\u201e\u2018\u2019\u00b4")
+)
+PLAIN_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | PLAIN,
+    lambda inner: st.lists(inner) | st.dictionaries(PLAIN, inner),
 )
 
 
@@ -64,17 +73,14 @@ def test_json_passes_unchanged(value: Any, is_ascii: bool) -> None:
         assert repaired.value == value
 
 
-@given(st.dictionaries(st.text(), VALUES, min_size=1), st.integers(min_value=1))
+@given(st.dictionaries(PLAIN, PLAIN_VALUES, min_size=1), st.integers(min_value=1))
 @settings(max_examples=300)
 def test_a_cut_off_object_keeps_what_came(value: dict[str, Any], cut: int) -> None:
     """Of a truncated object, every member but the last one that arrived is whole."""
-    text = json.dumps(value)
-    repaired = _repaired(text[: 1 + cut % len(text)])
-    if repaired is None:
-        return
+    text = json.dumps(value, ensure_ascii=False)
+    repaired = repair_json(text[: 1 + cut % len(text)])
     assert isinstance(repaired.value, dict)
-    whole = list(repaired.value.items())[:-1]
-    assert all(value[key] == kept or math.isnan(0) for key, kept in whole)
+    assert all(value[key] == kept for key, kept in list(repaired.value.items())[:-1])
 
 
 @given(

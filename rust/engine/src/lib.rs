@@ -1,6 +1,8 @@
-//! JSON text to a JSON Schema verdict. Knows no Python, opens no file and no connection.
+//! JSON text to a JSON Schema verdict, model output to tool calls, damaged JSON to what it meant.
+//! Knows no Python, opens no file and no connection.
 //!
-//! The seam is small on purpose: [`Schema::compile`], [`Schema::accepts`], [`Schema::check`].
+//! The seam is small on purpose: [`Schema::compile`], [`Schema::accepts`], [`Schema::check`];
+//! [`repair::repair`]; [`parsing::Parser`] with [`parsing::Machine`]; [`coerce::coerce`].
 
 mod blame;
 pub mod coerce;

@@ -38,6 +38,8 @@ impl Parser<'_> {
             match place {
                 Some(Place::Key) if matches!(c, ':' | '}') || is_space(c) => return Step::Stop,
                 Some(Place::Item) if matches!(c, ']' | ',') => return Step::Stop,
+                // The items of a set, which closes with a brace.
+                Some(Place::Item) if c == '}' && self.inside(Place::Key) => return Step::Stop,
                 Some(Place::Member | Place::Item) if self.comment_after_space(c) => return Step::Stop,
                 _ => {}
             }
