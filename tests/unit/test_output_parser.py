@@ -137,6 +137,14 @@ def test_a_wire_format_is_read(grammar: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(("grammar", "text"), WIRES, ids=[f"{k}-{wire[0]}" for k, wire in enumerate(WIRES)])
+def test_a_wire_format_is_strictly_itself(grammar: str, text: str) -> None:
+    """Each documented format passes its strict reading, and takes no edit."""
+    output = OutputParser([grammar], strict=True).parse(text)
+    assert _calls(output) == ONE
+    assert output.edits == ()
+
+
+@pytest.mark.parametrize(("grammar", "text"), WIRES, ids=[f"{k}-{wire[0]}" for k, wire in enumerate(WIRES)])
 def test_any_cut_gives_what_the_whole_gives(grammar: str, text: str) -> None:
     """Every split point of every format, in two pieces and byte by byte."""
     parser = OutputParser([grammar])
@@ -347,10 +355,20 @@ def test_damaged_arguments_are_repaired_and_said() -> None:
     assert (text[slice(*edit.span)], edit.rule) == (",", "extra_comma")
 
 
-def test_a_name_is_never_guessed() -> None:
-    """A name that only a repair would make is not called."""
-    output = OutputParser().parse('<|python_tag|>{"name": invalid}')
-    assert output.tool_calls == ()
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"name": invalid}',
+        '{"name": "f", invalid}',
+        '{"name": "f", "arguments": {"x": }}',
+        '{"name": "f", "arguments": {"x": -}}',
+    ],
+)
+def test_nothing_is_called_on_a_guess(body: str) -> None:
+    """A name, arguments or a value that only a repair would make: no call, and the next one is found."""
+    output = OutputParser().parse(f"<tool_call>{body}</tool_call>\n<tool_call>{CALL}</tool_call>")
+    assert _calls(output) == ONE
+    assert body in output.text
 
 
 def test_arguments_that_are_no_object_stay_raw() -> None:

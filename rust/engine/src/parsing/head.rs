@@ -235,6 +235,7 @@ impl Named {
         match starts(context.text, at, self.close, context.is_last) {
             Starts::With(close) => Flow::Done(at + close.len()),
             Starts::Maybe => Flow::More,
+            Starts::No if self.close.is_empty() => Flow::Done(end),
             Starts::No => {
                 if context.is_strict {
                     context.calls.pop();

@@ -58,6 +58,11 @@ impl Context<'_> {
             return None;
         }
         let repaired = repair(text).ok()?;
+        // A value that only the repair knows is nothing to call a tool with.
+        let invents = |edit: &Edit| matches!(edit.rule, Rule::MissingValue | Rule::TruncatedNumber);
+        if repaired.edits.iter().any(invents) {
+            return None;
+        }
         let edits = repaired.edits.iter();
         self.edits.extend(edits.map(|edit| Edit {
             start: edit.start + start,
@@ -71,13 +76,14 @@ impl Context<'_> {
     pub(super) fn take_payload(&mut self, start: usize, end: usize, proof: Proof) -> usize {
         let before = self.edits.len();
         let Some(value) = self.payload(start, end) else { return 0 };
+        let damaged = self.edits.len() > before;
+        let proof = if damaged && proof == Proof::Marked { Proof::Shape } else { proof };
         let calls = calls_of(&value, proof, (start, end));
         let quoted = |name: &str| {
             let raw = self.slice(start, end);
             ['"', '\''].iter().any(|quote| raw.contains(&format!("{quote}{name}{quote}")))
         };
         // A name that only a repair made is a guess, and a guess is never called.
-        let damaged = self.edits.len() > before;
         let calls: Vec<Call> = calls
             .into_iter()
             .filter(|call| self.may_call(&call.name) && (!damaged || quoted(&call.name)))
