@@ -3,26 +3,46 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+RUST := $(shell find rust -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
 export LLMHARNESS_RUST := required
+# Without written bytecode pytest rewrites hypothesis anew in each of the runs inside the tests.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help test lint types golden core clean
+.PHONY: help demo test bench lint types golden core clean
 
 help:
+	@echo "make demo    the example suite: replayed offline, then live on a real model server"
 	@echo "make test    the whole test suite"
+	@echo "make bench   every promised speed beside its named peer"
 	@echo "make lint    ruff, floors (import-linter), rustfmt, clippy"
 	@echo "make types   mypy --strict"
 	@echo "make golden  renew what humans read and tests compare"
 	@echo "make core    assert that the compiled core is the one in use"
 	@echo "make clean   remove what these verbs made"
 
-$(READY): pyproject.toml setup.py $(shell find rust -name '*.rs' -o -name 'Cargo.*' | grep -v '/target/')
+$(READY): pyproject.toml setup.py $(RUST)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is missing or older than 3.11"; echo "  fix:   make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	@command -v cargo > /dev/null || { \
+	  echo "cargo is missing: the core is written in Rust"; echo "  fix:   install Rust from https://rustup.rs"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip setuptools setuptools-rust
-	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev]'
+	@echo "setting up $(VENV): downloads, then a minute or two of building; the next run finds it ready"
+	@$(BIN)/python -m pip install --quiet --upgrade pip setuptools setuptools-rust
+	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev]'
 	@touch $(READY)
+
+demo: $(READY)
+	@echo; echo "=== 1. Replay: no key, no network, no model ==="
+	@$(BIN)/python -m pytest examples -v
+	@echo; echo "=== 2. Live: the same tests on a real llama.cpp server (its toy model tests plumbing, not answers) ==="
+	@$(BIN)/python -m pytest examples -v --llm-live --llm-engine=embedded
+	@cat docs/after-the-demo.txt
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto
+
+bench: $(READY)
+	$(BIN)/python -m bench
 
 lint: $(READY)
 	$(BIN)/ruff check .

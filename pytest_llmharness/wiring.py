@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .adapters.clocks.system import SystemClock
+from .adapters.providers.known_servers import KNOWN_SERVERS
 from .domain.event import Event
 from .domain.request import Request
 from .domain.result import LLMResult
@@ -23,8 +24,7 @@ from .ports.provider import Provider
 from .ports.tool import Tool
 from .schema import Schema
 
-_OPENAI_DIALECT = ("openai", "gemini", "huggingface", "llamacpp", "lmstudio", "sglang", "vllm")
-PROVIDERS = (*_OPENAI_DIALECT, "ollama", "anthropic", "claude")
+PROVIDERS = (*KNOWN_SERVERS, "anthropic", "claude")
 
 
 def make_provider(
@@ -49,7 +49,7 @@ def make_provider(
         MissingExtra: its SDK is not installed (raised by the first call).
     """
     clock = clock or SystemClock()
-    if name in _OPENAI_DIALECT:
+    if name in KNOWN_SERVERS and name != "ollama":
         from .adapters.providers.openai import OpenAIProvider
 
         return OpenAIProvider(name=name, model=model, base_url=base_url, api_key=api_key, clock=clock)

@@ -1,19 +1,19 @@
-"""Which cassette answers a call, and when the patches are on: while any cassette is in use."""
+"""Which cassette answers a call, and when the stacks are tapped: while any cassette is in use."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from .recording import Recording
+from .taps import Taps
 
 _own: ContextVar[Recording | None] = ContextVar("llmharness_cassette", default=None)
 _in_use: list[Recording] = []
 _lock = threading.Lock()
-_patches: AbstractContextManager[Any] | None = None
+_taps = Taps()
 
 
 def current() -> Recording | None:
@@ -44,21 +44,14 @@ def answering(recording: Recording) -> Iterator[None]:
 
 
 def _begin(recording: Recording) -> None:
-    global _patches  # noqa: PLW0603  # the patches are the process's own, too
     with _lock:
-        if _patches is None:
-            from .vcr_bridge import patches
-
-            installing = patches()
-            installing.__enter__()
-            _patches = installing
+        if not _in_use:
+            _taps.on()
         _in_use.append(recording)
 
 
 def _end(recording: Recording) -> None:
-    global _patches
     with _lock:
         _in_use[:] = [each for each in _in_use if each is not recording]
-        if not _in_use and _patches is not None:
-            leaving, _patches = _patches, None
-            leaving.__exit__(None, None, None)
+        if not _in_use:
+            _taps.off()

@@ -8,16 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ..adapters.providers.known_servers import KNOWN_SERVERS, Dialect, KnownServer
 from ..errors import ConfigError, EngineUnavailable
 from . import probe
 
 if TYPE_CHECKING:
     from .embedded import EmbeddedEngine
-
-Dialect: TypeAlias = Literal["openai", "ollama"]
 
 NO_KEY = "none"
 """What is sent as the key where an engine wants none: SDKs insist on having one."""
@@ -32,7 +31,7 @@ class Engine:
     """An engine that can be called.
 
     Attributes:
-        name: the preset's name.
+        name: the name of the known server.
         dialect: the API it speaks.
         base_url: where clients point; it ends in `/v1` for the openai dialect, by custom.
         model: the model to ask for; None where only the user can choose (openai).
@@ -46,40 +45,9 @@ class Engine:
     api_key: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """A kind of engine: the API it speaks, where it listens by default, and how it is started."""
+_LOCAL = [name for name, server in KNOWN_SERVERS.items() if server.start]
 
-    name: str
-    dialect: Dialect
-    base_url: str
-    start: str
-
-    @property
-    def probe_path(self) -> str:
-        """The path below the base URL that lists the models."""
-        return _PROBE_PATHS[self.dialect]
-
-
-ENGINES: Mapping[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        Preset("ollama", "ollama", "http://127.0.0.1:11434", "ollama serve"),
-        Preset("llamacpp", "openai", "http://127.0.0.1:8080/v1", "llama-server -m model.gguf --port 8080"),
-        Preset("vllm", "openai", "http://127.0.0.1:8000/v1", "vllm serve MODEL --port 8000"),
-        Preset(
-            "sglang",
-            "openai",
-            "http://127.0.0.1:30000/v1",
-            "python -m sglang.launch_server --model-path MODEL --port 30000",
-        ),
-        Preset("lmstudio", "openai", "http://127.0.0.1:1234/v1", "lms server start --port 1234"),
-        Preset("openai", "openai", "https://api.openai.com/v1", "export OPENAI_API_KEY=..."),
-    )
-}
-"""Presets by name. `auto` looks for the local ones in this order."""
-
-ENGINE_NAMES = ("auto", "embedded", *ENGINES)
+ENGINE_NAMES = ("auto", "embedded", *_LOCAL, "openai")
 """What `--llm-engine` accepts."""
 
 
@@ -113,17 +81,17 @@ def open_engine(
     base_url: str | None = None,
     model: str | None = None,
     environ: Mapping[str, str] = os.environ,
-    presets: Mapping[str, Preset] = ENGINES,
+    servers: Mapping[str, KnownServer] = KNOWN_SERVERS,
 ) -> OpenEngine:
     """Find a live engine, or start the embedded one.
 
     Args:
         name: one of `ENGINE_NAMES`. `auto` takes the first that answers on loopback (one that has
             the model is preferred), else the embedded toy.
-        base_url: where the engine is, instead of the preset's place.
+        base_url: where the engine is, instead of the server's place.
         model: the model to ask for; None takes the first one the engine lists.
         environ: where keys are looked up: `LLMHARNESS_API_KEY`, and `OPENAI_API_KEY` for `openai`.
-        presets: where engines listen by default.
+        servers: where engines listen.
 
     Raises:
         ConfigError: a name, URL or model that cannot work.
@@ -138,8 +106,8 @@ def open_engine(
     if name == "embedded":
         return _embedded(base_url, model, environ)
     if name == "auto":
-        return _auto(model, environ, presets) if base_url is None else _at(base_url, model, environ, presets)
-    return OpenEngine(_named(presets[name], base_url, model, environ))
+        return _auto(model, environ, servers) if base_url is None else _at(base_url, model, environ, servers)
+    return OpenEngine(_named(servers[name], base_url, model, environ))
 
 
 def _checked(base_url: str) -> str:
@@ -183,27 +151,29 @@ def _embedded(base_url: str | None, model: str | None, environ: Mapping[str, str
     return OpenEngine(engine, started)
 
 
-def _named(preset: Preset, base_url: str | None, model: str | None, environ: Mapping[str, str]) -> Engine:
+def _named(
+    server: KnownServer, base_url: str | None, model: str | None, environ: Mapping[str, str]
+) -> Engine:
     key = environ.get("LLMHARNESS_API_KEY")
-    if preset.name == "openai":
+    if server.name == "openai":
         key = key or environ.get("OPENAI_API_KEY")
         if base_url is None:
-            return _paid(preset, model, environ)
-    url = base_url or preset.base_url
-    if preset.dialect == "ollama":
+            return _paid(server, model, environ)
+    url = base_url or server.base_url
+    if server.dialect == "ollama":
         url = url.removesuffix("/v1")
     try:
-        models = _models(preset.dialect, url, _NAMED_S, key)
+        models = _models(server.dialect, url, _NAMED_S, key)
     except _Silent as silence:
         raise EngineUnavailable(
-            f"{preset.name} does not answer at {url}: {silence}",
-            where=f"{url}{preset.probe_path}",
-            fix=_fix(silence, preset),
+            f"{server.name} does not answer at {url}: {silence}",
+            where=f"{url}{_PROBE_PATHS[server.dialect]}",
+            fix=_fix(silence, server),
         ) from silence.__cause__
-    return Engine(preset.name, preset.dialect, url, model or _first(models, preset, url), key or NO_KEY)
+    return Engine(server.name, server.dialect, url, model or _first(models, server, url), key or NO_KEY)
 
 
-def _paid(preset: Preset, model: str | None, environ: Mapping[str, str]) -> Engine:
+def _paid(server: KnownServer, model: str | None, environ: Mapping[str, str]) -> Engine:
     """Make the one engine that costs money; asked for by name, and not called to find out."""
     key = environ.get("OPENAI_API_KEY")
     if not key:
@@ -212,51 +182,51 @@ def _paid(preset: Preset, model: str | None, environ: Mapping[str, str]) -> Engi
             where="--llm-engine=openai",
             fix="export OPENAI_API_KEY=..., or --llm-engine=embedded, which needs none",
         )
-    return Engine(preset.name, preset.dialect, preset.base_url, model, key)
+    return Engine(server.name, server.dialect, server.base_url, model, key)
 
 
 def _at(
-    base_url: str, model: str | None, environ: Mapping[str, str], presets: Mapping[str, Preset]
+    base_url: str, model: str | None, environ: Mapping[str, str], servers: Mapping[str, KnownServer]
 ) -> OpenEngine:
     """Find out which dialect is spoken at a URL the user gave."""
     key = environ.get("LLMHARNESS_API_KEY")
     root = base_url.removesuffix("/v1")
     silences = []
     for dialect, url in (("openai", base_url), ("ollama", root)):
-        preset = _preset_at(url, dialect, presets)
+        server = _server_at(url, dialect, servers)
         try:
-            models = _models(preset.dialect, url, _NAMED_S, key)
+            models = _models(server.dialect, url, _NAMED_S, key)
         except _Silent as silence:
             silences.append(silence)
         else:
-            chosen = model or _first(models, preset, url)
-            return OpenEngine(Engine(preset.name, preset.dialect, url, chosen, key or NO_KEY))
+            chosen = model or _first(models, server, url)
+            return OpenEngine(Engine(server.name, server.dialect, url, chosen, key or NO_KEY))
     raise EngineUnavailable(
         f"no engine answers at {base_url}: {silences[0]}",
         where="--llm-base-url",
-        fix=_fix(silences[0], presets["vllm"]),
+        fix=_fix(silences[0], servers["vllm"]),
     )
 
 
-def _preset_at(url: str, dialect: str, presets: Mapping[str, Preset]) -> Preset:
-    known = (preset for preset in presets.values() if (preset.base_url, preset.dialect) == (url, dialect))
-    return next(known, presets[dialect])
+def _server_at(url: str, dialect: str, servers: Mapping[str, KnownServer]) -> KnownServer:
+    known = (server for server in servers.values() if (server.base_url, server.dialect) == (url, dialect))
+    return next(known, servers[dialect])
 
 
-def _auto(model: str | None, environ: Mapping[str, str], presets: Mapping[str, Preset]) -> OpenEngine:
+def _auto(model: str | None, environ: Mapping[str, str], servers: Mapping[str, KnownServer]) -> OpenEngine:
     from .embedded import EmbeddedEngine
 
-    answering = _answering([preset for preset in presets.values() if preset.name != "openai"])
-    with_model = [preset for preset, models in answering.items() if model in models]
+    answering = _answering([server for server in servers.values() if server.start])
+    with_model = [server for server, models in answering.items() if model in models]
     if with_model or (answering and model != EmbeddedEngine.model):
-        preset = with_model[0] if with_model else next(iter(answering))
-        chosen = model or _choice(answering[preset])
-        return OpenEngine(Engine(preset.name, preset.dialect, preset.base_url, chosen, NO_KEY))
+        server = with_model[0] if with_model else next(iter(answering))
+        chosen = model or _choice(answering[server])
+        return OpenEngine(Engine(server.name, server.dialect, server.base_url, chosen, NO_KEY))
     if model not in {None, EmbeddedEngine.model}:
         raise EngineUnavailable(
             f"no engine answers on loopback, and the embedded one has no model {model!r}",
             where="--llm-engine-model",
-            fix=f"{presets['ollama'].start}, or leave out --llm-engine-model",
+            fix=f"{_start(servers['ollama'])}, or leave out --llm-engine-model",
         )
     try:
         return _embedded(None, model, environ)
@@ -266,19 +236,19 @@ def _auto(model: str | None, environ: Mapping[str, str], presets: Mapping[str, P
         ) from error
 
 
-def _answering(local: list[Preset]) -> dict[Preset, list[str]]:
+def _answering(local: list[KnownServer]) -> dict[KnownServer, list[str]]:
     """Ask engines all at once, without a key; return those that list a model for chat."""
     from concurrent.futures import ThreadPoolExecutor
 
-    def ask(preset: Preset) -> list[str]:
+    def ask(server: KnownServer) -> list[str]:
         try:
-            return _models(preset.dialect, preset.base_url, _AUTO_S, None)
+            return _models(server.dialect, server.base_url, _AUTO_S, None)
         except _Silent:
             return []
 
     with ThreadPoolExecutor(len(local)) as pool:
         found = dict(zip(local, pool.map(ask, local), strict=True))
-    return {preset: models for preset, models in found.items() if _choice(models)}
+    return {server: models for server, models in found.items() if _choice(models)}
 
 
 class _Silent(Exception):
@@ -312,19 +282,23 @@ def _choice(models: list[str]) -> str | None:
     return next((name for name in models if "embed" not in name.lower()), None)
 
 
-def _first(models: list[str], preset: Preset, url: str) -> str:
+def _first(models: list[str], server: KnownServer, url: str) -> str:
     if (chosen := _choice(models)) is not None:
         return chosen
     raise EngineUnavailable(
-        f"{preset.name} at {url} has no model for chat",
-        where=f"{url}{preset.probe_path}",
-        fix="ollama pull qwen3:0.6b" if preset.name == "ollama" else preset.start,
+        f"{server.name} at {url} has no model for chat",
+        where=f"{url}{_PROBE_PATHS[server.dialect]}",
+        fix="ollama pull qwen3:0.6b" if server.name == "ollama" else _start(server),
     )
 
 
-def _fix(silence: _Silent, preset: Preset) -> str:
+def _fix(silence: _Silent, server: KnownServer) -> str:
     if silence.status in {401, 403}:
         return "export LLMHARNESS_API_KEY=... (the key the engine was started with)"
     if silence.status == 404:
         return "give the URL that ends in /v1: --llm-base-url=http://127.0.0.1:8000/v1"
-    return f"{preset.start}  (or say where it is: --llm-base-url=http://HOST:PORT/v1)"
+    return f"{_start(server)}  (or say where it is: --llm-base-url=http://HOST:PORT/v1)"
+
+
+def _start(server: KnownServer) -> str:
+    return (server.start or f"export {server.key_variable}=...").replace("{model}", "MODEL")

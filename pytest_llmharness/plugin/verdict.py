@@ -15,25 +15,27 @@ from .session import LLMSession
 
 
 @contextmanager
-def end_of_call(session: LLMSession, item: pytest.Item) -> Iterator[None]:
-    """Raise the test's first miss when its call phase ends, unless it is being raised already."""
+def end_of_phase(session: LLMSession, item: pytest.Item) -> Iterator[None]:
+    """Raise a miss that the setup, the call or the teardown of the test swallowed."""
     try:
         yield
-    except Unignorable:
+    except (Unignorable, KeyboardInterrupt, pytest.exit.Exception):
+        session.tell(item)
         raise
     except BaseException as error:
-        miss = session.unanswered(item)
-        if miss is not None and not isinstance(error, KeyboardInterrupt):
+        miss = session.tell(item)
+        if miss is not None:
             raise miss from error
         raise
-    miss = session.unanswered(item)
+    miss = session.tell(item)
     if miss is not None:
         raise miss
 
 
 def end_of_report(session: LLMSession, item: pytest.Item, report: pytest.TestReport) -> None:
-    """Note a test that had a miss and is not reported as failed (xfail)."""
-    if report.when == "call" and not report.failed and session.unanswered(item) is not None:
+    """Note at its end a test that had a miss and was never reported as failed (xfail)."""
+    session.any_failed |= report.failed
+    if report.when == "teardown" and session.misses(item) and not session.any_failed:
         session.swallowed.append(item.nodeid)
 
 
@@ -43,6 +45,7 @@ def end_of_session(session: LLMSession, run: pytest.Session) -> None:
     if output is not None:
         output["llm_live_selected"] = session.live_selected
         output["llm_swallowed"] = session.swallowed
+        output["llm_notes"] = session.notes
     elif run.exitstatus == pytest.ExitCode.OK:
         if session.swallowed:
             run.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -56,6 +59,8 @@ def say_at_the_end(session: LLMSession, reporter: pytest.TerminalReporter) -> No
         reporter.write_line(
             f"llmharness: {nodeid} had a cassette miss or a refused connection, and xfail hid it", red=True
         )
+    for note in session.notes:
+        reporter.write_line(f"llmharness: {note}", yellow=True)
     if session.selected_nothing:
         reporter.write_line(
             "llmharness: --llm-live selected no test marked llm_live; mark one with @pytest.mark.llm_live, "

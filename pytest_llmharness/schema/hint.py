@@ -181,18 +181,25 @@ def _distance(branch: list[Finding], pointer: str) -> int:
 
 
 def _subject(value: Any, pointer: str) -> str:
-    """Name a place: the field it is, with the items of arrays on the way to it."""
+    """Name a place: the field it is, with the items of arrays on the way to it.
+
+    The only item of an array needs no number where a field inside it is named.
+    """
     parts = parts_of(pointer)
     names: list[str] = []
+    only: dict[int, bool] = {}
     for depth, part in enumerate(parts):
         name = clipped(part, 60)
         if isinstance(value, list):
             array = clipped(parts[depth - 1], 60) if depth and names and names[-1] == "" else None
             names.append(f"item {name} of '{array}'" if array else f"item {name}")
+            only[depth] = len(value) == 1
         else:
             names.append(f"field '{name}'" if depth == len(parts) - 1 else "")
         value = at(value, "/" + part.replace("~", "~0").replace("/", "~1"))
-    return ", ".join(filter(None, names)) or phrase.WHOLE
+    a_field = len(parts) - 1 not in only
+    told = (name for depth, name in enumerate(names) if name and not (a_field and only.get(depth)))
+    return ", ".join(told) or phrase.WHOLE
 
 
 class _Places:

@@ -25,13 +25,6 @@ TOOL = ToolSpec(
 )
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[EmbeddedEngine]:
-    started = EmbeddedEngine.start()
-    yield started
-    started.stop()
-
-
 @pytest.fixture
 def deaf() -> Iterator[str]:
     """An address where connections are taken and nobody ever answers."""
@@ -52,16 +45,16 @@ class TestOpenAIProvider(ProviderContract):
     short_timeout_s = 0.02
 
     @pytest.fixture
-    def provider(self, engine: EmbeddedEngine) -> OpenAIProvider:
-        return openai(engine.base_url, engine.api_key)
+    def provider(self, embedded_engine: EmbeddedEngine) -> OpenAIProvider:
+        return openai(embedded_engine.base_url, embedded_engine.api_key)
 
     @pytest.fixture
     def slow_provider(self, deaf: str) -> OpenAIProvider:
         return openai(deaf, "sk-local")
 
     @pytest.fixture
-    def failing_provider(self, engine: EmbeddedEngine) -> OpenAIProvider:
-        return openai(engine.base_url, "sk-wrong")
+    def failing_provider(self, embedded_engine: EmbeddedEngine) -> OpenAIProvider:
+        return openai(embedded_engine.base_url, "sk-wrong")
 
 
 class TestAnthropicProvider(ProviderContract):
@@ -69,21 +62,21 @@ class TestAnthropicProvider(ProviderContract):
     short_timeout_s = 0.02
 
     @pytest.fixture
-    def provider(self, engine: EmbeddedEngine) -> AnthropicProvider:
-        return anthropic(engine.base_url, engine.api_key)
+    def provider(self, embedded_engine: EmbeddedEngine) -> AnthropicProvider:
+        return anthropic(embedded_engine.base_url, embedded_engine.api_key)
 
     @pytest.fixture
     def slow_provider(self, deaf: str) -> AnthropicProvider:
         return anthropic(deaf, "sk-local")
 
     @pytest.fixture
-    def failing_provider(self, engine: EmbeddedEngine) -> AnthropicProvider:
-        return anthropic(engine.base_url, "sk-wrong")
+    def failing_provider(self, embedded_engine: EmbeddedEngine) -> AnthropicProvider:
+        return anthropic(embedded_engine.base_url, "sk-wrong")
 
 
 @pytest.fixture(params=[openai, anthropic])
-def provider(request: pytest.FixtureRequest, engine: EmbeddedEngine) -> Provider:
-    made: Provider = request.param(engine.base_url, engine.api_key)
+def provider(request: pytest.FixtureRequest, embedded_engine: EmbeddedEngine) -> Provider:
+    made: Provider = request.param(embedded_engine.base_url, embedded_engine.api_key)
     return made
 
 
@@ -102,11 +95,13 @@ def test_too_long_a_prompt_is_context_overflow(provider: Provider) -> None:
             asyncio.run(call(prompt))
 
 
-def test_wrong_key_is_refused(engine: EmbeddedEngine) -> None:
+def test_wrong_key_is_refused(embedded_engine: EmbeddedEngine) -> None:
     """The real server's refusal of a key is named, and the key is not shown."""
     for make in (openai, anthropic):
         with pytest.raises(AuthenticationFailed) as caught:
-            asyncio.run(make(engine.base_url, "sk-wrong-5150").complete(Prompt((Message.user("hi"),))))
+            asyncio.run(
+                make(embedded_engine.base_url, "sk-wrong-5150").complete(Prompt((Message.user("hi"),)))
+            )
         assert "sk-wrong-5150" not in str(caught.value)
 
 
@@ -126,8 +121,10 @@ def test_tool_call_cut_by_the_limit_never_looks_whole(provider: Provider) -> Non
     assert raw > 0, "no cut hit the arguments"
 
 
-def test_openai_learns_the_first_token_time_from_the_server(engine: EmbeddedEngine) -> None:
+def test_openai_learns_the_first_token_time_from_the_server(embedded_engine: EmbeddedEngine) -> None:
     """llama.cpp reports how long it read the prompt, also unstreamed."""
-    answer = asyncio.run(openai(engine.base_url, engine.api_key).complete(Prompt((Message.user("hi"),))))
+    answer = asyncio.run(
+        openai(embedded_engine.base_url, embedded_engine.api_key).complete(Prompt((Message.user("hi"),)))
+    )
     assert answer.timing.ttft_ms is not None
     assert 0 < answer.timing.ttft_ms < answer.timing.total_ms

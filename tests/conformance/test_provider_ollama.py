@@ -64,18 +64,14 @@ class TestOnAScript(OllamaContract):
             yield ollama(server.url("ollama"))
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[EmbeddedEngine]:
-    started = EmbeddedEngine.start()
-    yield started
-    started.stop()
-
-
 class TestOnLlamaCpp(OllamaContract):
     @pytest.fixture
-    def provider(self, engine: EmbeddedEngine) -> Iterator[OllamaProvider]:
+    def provider(self, embedded_engine: EmbeddedEngine) -> Iterator[OllamaProvider]:
         model = OpenAIProvider(
-            model="toy", base_url=engine.base_url, api_key=engine.api_key, clock=SystemClock()
+            model="toy",
+            base_url=embedded_engine.base_url,
+            api_key=embedded_engine.api_key,
+            clock=SystemClock(),
         )
         with ModelServer(model) as server:
             yield ollama(server.url("ollama"))

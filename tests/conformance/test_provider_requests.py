@@ -17,8 +17,9 @@ import respx
 from pytest_llmharness.adapters.clocks.system import SystemClock
 from pytest_llmharness.adapters.providers import anthropic_wire, openai_wire
 from pytest_llmharness.adapters.providers.anthropic import AnthropicProvider
+from pytest_llmharness.adapters.providers.known_servers import KNOWN_SERVERS
 from pytest_llmharness.adapters.providers.ollama import OllamaProvider
-from pytest_llmharness.adapters.providers.openai import PRESETS, OpenAIProvider
+from pytest_llmharness.adapters.providers.openai import OpenAIProvider
 from pytest_llmharness.domain.completion import ChunkCollector, Completion
 from pytest_llmharness.domain.message import Message
 from pytest_llmharness.domain.prompt import Options, Prompt
@@ -301,9 +302,9 @@ def test_openai_goes_where_the_environment_says(recorder: Recorder, monkeypatch:
     assert recorder.headers[0]["x-team"] == "blue"
 
 
-def test_openai_presets_are_addresses() -> None:
-    """Every preset makes a provider of its name; an unknown name needs an address."""
-    for name in PRESETS:
+def test_openai_knows_servers_by_name() -> None:
+    """Every known server makes a provider of its name; an unknown name needs an address."""
+    for name in set(KNOWN_SERVERS) - {"ollama"}:
         assert OpenAIProvider(model="m", name=name, clock=SystemClock()).name == name
     assert OpenAIProvider(model="m", name="mine", base_url="http://h/v1", clock=SystemClock()).name == "mine"
     with pytest.raises(ConfigError, match="'mine'"):

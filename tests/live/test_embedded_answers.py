@@ -9,7 +9,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_llmharness.errors import EngineUnavailable
 from pytest_llmharness.live.embedded import EmbeddedEngine
 from pytest_llmharness.live.toy_text import SENTENCES
 
@@ -55,12 +54,9 @@ TOOLS = [
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    try:
-        engine = EmbeddedEngine.start()
-    except EngineUnavailable as error:
-        pytest.skip(error.what)
-    with engine, openai.OpenAI(base_url=engine.base_url, api_key=engine.api_key, max_retries=0) as client:
+def client(embedded_engine: EmbeddedEngine) -> Iterator[Any]:
+    url, key = embedded_engine.base_url, embedded_engine.api_key
+    with openai.OpenAI(base_url=url, api_key=key, max_retries=0) as client:
         yield client
 
 

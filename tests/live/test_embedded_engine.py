@@ -8,7 +8,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,9 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and wait
 posix = pytest.mark.skipif(os.name != "posix", reason="needs fork and signals")
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[EmbeddedEngine]:
-    with started() as engine:
-        yield engine
+@pytest.fixture
+def engine(embedded_engine: EmbeddedEngine) -> EmbeddedEngine:
+    return embedded_engine
 
 
 def started(**options: Any) -> EmbeddedEngine:
@@ -71,7 +69,7 @@ def test_it_starts_answers_and_stops() -> None:
         assert engine.alive
     assert not engine.alive
     engine.stop()
-    with pytest.raises(OSError, match="refused|reset"):
+    with pytest.raises(OSError, match=r"refused|reset"):
         probe.get(f"{engine.base_url}/models", timeout_s=5)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from pytest_llmharness.errors import EngineUnavailable
 from pytest_llmharness.live.embedded import EmbeddedEngine
 
 openai = pytest.importorskip("openai")
@@ -22,12 +21,9 @@ def tool(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    try:
-        engine = EmbeddedEngine.start()
-    except EngineUnavailable as error:
-        pytest.skip(error.what)
-    with engine, openai.OpenAI(base_url=engine.base_url, api_key=engine.api_key, max_retries=0) as client:
+def client(embedded_engine: EmbeddedEngine) -> Iterator[Any]:
+    url, key = embedded_engine.base_url, embedded_engine.api_key
+    with openai.OpenAI(base_url=url, api_key=key, max_retries=0) as client:
         yield client
 
 
@@ -62,14 +58,14 @@ def test_tool_choice_none_writes_the_call_as_text(client: Any) -> None:
 
 
 def test_a_limit_inside_a_tool_call_leaves_broken_arguments(client: Any) -> None:
-    """finish "length" comes with a tool call whose arguments are cut in the middle."""
+    """The reason "length" comes with a tool call whose arguments are cut in the middle."""
     whole = ask(client, tools=[tool("weather")])
     limit = whole.usage.completion_tokens - 6
     cut = ask(client, tools=[tool("weather")], max_tokens=limit).choices[0]
     assert cut.finish_reason == "length"
     arguments = cut.message.tool_calls[0].function.arguments
     assert whole.choices[0].message.tool_calls[0].function.arguments.startswith(arguments)
-    with pytest.raises(ValueError, match="Unterminated|Expecting|delimiter"):
+    with pytest.raises(ValueError, match=r"Unterminated|Expecting|delimiter"):
         json.loads(arguments)
 
 

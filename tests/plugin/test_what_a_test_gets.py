@@ -8,6 +8,13 @@ import pytest
 
 from pytest_llmharness.plugin.plan import Plan, plan
 
+
+@pytest.fixture(autouse=True)
+def quick(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the plugins that the pytest inside would load for nothing."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio -p no:respx -p no:cacheprovider")
+
+
 REPLAY, LIVE, SKIP, OFFLINE = Plan("replay"), Plan("live"), Plan("skip"), Plan("offline")
 
 
@@ -88,7 +95,7 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 
 def test_each_says_what_to_do(suite: pytest.Pytester) -> None:
     """Scripted passes, live is skipped with the command, the others fail with a mend."""
-    result = suite.runpytest_subprocess("-rs")
+    result = suite.runpytest_inprocess("-rs")
     result.assert_outcomes(passed=1, skipped=1, failed=1, errors=1)
     text = result.stdout.str()
     assert "needs a live model: pytest --llm-live test_suite.py::test_live" in text
@@ -101,14 +108,14 @@ def test_each_says_what_to_do(suite: pytest.Pytester) -> None:
 
 def test_a_live_selection_without_live_tests_fails(suite: pytest.Pytester) -> None:
     """An empty live run is no success, and says why."""
-    result = suite.runpytest_subprocess("--llm-live", "-k", "scripted")
+    result = suite.runpytest_inprocess("--llm-live", "-k", "scripted")
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
     assert "--llm-live selected no test marked llm_live" in result.stdout.str()
 
 
 def test_a_live_selection_without_live_tests_fails_under_xdist(suite: pytest.Pytester) -> None:
     """The controller learns it from its workers."""
-    result = suite.runpytest_subprocess("--llm-live", "-k", "scripted", "-n", "2")
+    result = suite.runpytest_inprocess("--llm-live", "-k", "scripted", "-n", "2")
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
@@ -125,7 +132,7 @@ def test_a_bad_option_is_a_usage_error(pytester: pytest.Pytester, arguments, ini
     """It ends at the door and lists the valid values."""
     pytester.makepyfile("def test_a(): pass")
     pytester.makeini(f"[pytest]\n{ini}\n")
-    result = pytester.runpytest_subprocess(*arguments)
+    result = pytester.runpytest_inprocess(*arguments)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     said = result.stderr.str() + result.stdout.str()
     assert expected.replace("'", "") in said.replace("'", "")
@@ -134,7 +141,7 @@ def test_a_bad_option_is_a_usage_error(pytester: pytest.Pytester, arguments, ini
 def test_a_bad_marker_argument_is_a_usage_error(pytester: pytest.Pytester) -> None:
     """A typing error in a marker is found at collection."""
     pytester.makepyfile("import pytest\n@pytest.mark.llm_cassette(mode='once')\ndef test_a(): pass")
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert (
         "the marker llm_cassette takes no argument 'mode'; it takes name=, record_mode="
@@ -142,9 +149,19 @@ def test_a_bad_marker_argument_is_a_usage_error(pytester: pytest.Pytester) -> No
     )
 
 
+def test_a_bad_marker_argument_is_told_under_xdist_too(pytester: pytest.Pytester) -> None:
+    """Nobody sees what a worker writes, so the test itself says it."""
+    pytester.makepyfile("import pytest\n@pytest.mark.llm_cassette(mode='once')\ndef test_a(): pass")
+    result = pytester.runpytest_inprocess("-n", "1")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        "*the marker llm_cassette takes no argument 'mode'; it takes name=, record_mode="
+    )
+
+
 def test_every_marker_is_registered(pytester: pytest.Pytester) -> None:
     """--strict-markers knows ours, and --markers explains them."""
-    result = pytester.runpytest_subprocess("--markers")
+    result = pytester.runpytest_inprocess("--markers")
     text = result.stdout.str()
     for marker in ("llm_live(", "llm_cassette(", "llm_allow_network("):
         assert f"@pytest.mark.{marker}" in text
@@ -152,5 +169,5 @@ def test_every_marker_is_registered(pytester: pytest.Pytester) -> None:
 
 def test_the_plugin_can_be_switched_off_by_its_name(suite: pytest.Pytester) -> None:
     """`-p no:llmharness` removes fixtures and options."""
-    result = suite.runpytest_subprocess("-p", "no:llmharness", "-k", "scripted")
+    result = suite.runpytest_inprocess("-p", "no:llmharness", "-k", "scripted")
     assert "fixture 'llm_harness' not found" in result.stdout.str()

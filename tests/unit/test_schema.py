@@ -550,10 +550,14 @@ def test_alternatives_are_explained_by_the_nearest_one(engine: str) -> None:
         ("/a/3/b", "item 3 of 'a', field 'b'"),
         ("/1/a/3/b", "item 1, item 3 of 'a', field 'b'"),
         ("/1/2", "item 1, item 2"),
+        ("/0/a", "field 'a'"),
+        ("/0/2/a", "item 2, field 'a'"),
+        ("/0/0", "item 0, item 0"),
+        ("/0", "item 0"),
     ],
 )
 def test_a_hint_names_its_place(engine: str, pointer: str, subject: str) -> None:
-    """The field by its last name, the items of arrays on the way with their index."""
+    """The field by its last name, the items of longer arrays on the way with their index."""
     rule: dict[str, Any] = {"type": "null"}
     value: Any = True
     for part in reversed(pointer.split("/")[1:]):

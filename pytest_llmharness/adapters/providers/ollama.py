@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,13 @@ from ...ports.clock import Clock
 from .connection import checked_key, checked_url, http_settings, password_in, readable_url, sdk
 from .endpoint import Endpoint
 from .failure import broken, malformed, refused, refused_midway, unreachable
+from .known_servers import KNOWN_SERVERS
 from .sdk_provider import SdkProvider
 
 if TYPE_CHECKING:
     from ollama import AsyncClient, ChatResponse
 
-_HOME = "http://127.0.0.1:11434"
+_SERVER = KNOWN_SERVERS["ollama"]
 
 
 class OllamaProvider(SdkProvider["AsyncClient"]):
@@ -48,7 +50,7 @@ class OllamaProvider(SdkProvider["AsyncClient"]):
         clock: Clock,
         api_key: str | None = None,
     ) -> None:
-        self._url = checked_url(base_url or _host() or _HOME, "ollama: base_url")
+        self._url = checked_url(base_url or _host() or _SERVER.base_url, "ollama: base_url")
         self._key = checked_key(api_key or os.environ.get("OLLAMA_API_KEY"), "ollama: api_key")
         super().__init__(_endpoint(self._url, self._key), model=model, clock=clock)
 
@@ -107,6 +109,25 @@ async def _check(response: Any) -> None:
     if not response.is_success and not response.has_redirect_location:
         await response.aread()
         raise _Refused(response)
+    if "content-encoding" not in response.headers:
+        response.stream = _strict(response.stream)
+
+
+def _strict(stream: Any) -> Any:
+    """Refuse bytes that are no UTF-8: httpx would put U+FFFD in their place, in the answer's text."""
+    import httpx
+
+    class StrictStream(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+            decoder = codecs.getincrementaldecoder("utf-8")()
+            async for piece in stream:
+                decoder.decode(piece)
+                yield piece
+
+        async def aclose(self) -> None:
+            await stream.aclose()
+
+    return StrictStream()
 
 
 class _Refused(Exception):
@@ -129,7 +150,7 @@ def _endpoint(url: str, key: str | None) -> Endpoint:
         provider="ollama",
         url=f"{readable_url(url)}/api/chat",
         key_fix="export OLLAMA_API_KEY=...  # or pass api_key=...",
-        start_fix="ollama serve",
+        start_fix=_SERVER.start or "",
         models_fix="ollama pull {model}  # ollama list shows what is there",
         secrets=(*filter(None, [key]), *password_in(url)),
     )

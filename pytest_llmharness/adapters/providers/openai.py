@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...domain.completion import Chunk, Completion
@@ -13,6 +12,7 @@ from ...errors import ConfigError, ProviderError
 from ...ports.clock import Clock
 from .connection import checked_key, checked_url, is_loopback, password_in, readable_url, sdk
 from .endpoint import Endpoint
+from .known_servers import KNOWN_SERVERS, KnownServer
 from .openai_wire import chunk, completion, request
 from .sdk_provider import SdkProvider
 from .stainless import check_stream, explain, make_client
@@ -21,46 +21,16 @@ if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
-    """Where a server of this dialect usually is.
-
-    Args:
-        base_url: the address of its API.
-        key_variable: the environment variable of its key; None where it needs none.
-        url_variable: the environment variable that moves it elsewhere.
-        start: the command that starts it on this machine.
-    """
-
-    base_url: str
-    key_variable: str | None = None
-    url_variable: str | None = None
-    start: str | None = None
-
-
-PRESETS: Mapping[str, Preset] = {
-    "openai": Preset("https://api.openai.com/v1", "OPENAI_API_KEY", "OPENAI_BASE_URL"),
-    "gemini": Preset("https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
-    "huggingface": Preset("https://router.huggingface.co/v1", "HF_TOKEN"),
-    "vllm": Preset("http://127.0.0.1:8000/v1", start="vllm serve {model}"),
-    "llamacpp": Preset("http://127.0.0.1:8080/v1", start="llama-server --model {model}.gguf"),
-    "lmstudio": Preset("http://127.0.0.1:1234/v1", start="lms server start"),
-    "sglang": Preset(
-        "http://127.0.0.1:30000/v1", start="python -m sglang.launch_server --model-path {model}"
-    ),
-}
-
-
 class OpenAIProvider(SdkProvider["AsyncOpenAI"]):
     """A model behind chat completions.
 
     Args:
         model: the model asked where a prompt names none.
-        base_url: the address of the API, with its "/v1"; None means the preset's.
-        api_key: the key; None reads the preset's environment variable. A key from the
+        base_url: the address of the API, with its "/v1"; None means the known server's.
+        api_key: the key; None reads the known server's environment variable. A key from the
             environment goes to no loopback address, unless that address is from there too.
         clock: limits and times the calls.
-        name: a preset ("openai", "gemini", "vllm", ...), or a name of your own with a `base_url`.
+        name: a known server ("openai", "gemini", "vllm", ...), or a name of your own with a `base_url`.
         headers: further headers of every request.
 
     An `output_schema` is sent as `response_format` json_schema, not in strict mode: strict mode
@@ -80,15 +50,15 @@ class OpenAIProvider(SdkProvider["AsyncOpenAI"]):
         name: str = "openai",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        preset = _preset(name, base_url)
-        moved = os.environ.get(preset.url_variable or "") or None
-        self._url = checked_url(base_url or moved or preset.base_url, f"{name}: base_url")
+        server = _server(name, base_url)
+        moved = os.environ.get(server.url_variable or "") or None
+        self._url = checked_url(base_url or moved or server.base_url, f"{name}: base_url")
         trusted = base_url is None or not is_loopback(self._url)
-        found = os.environ.get(preset.key_variable or "") if trusted else None
+        found = os.environ.get(server.key_variable or "") if trusted else None
         self._key = checked_key(api_key or found, f"{name}: api_key")
         self._headers = dict(headers or {})
         secrets = (*filter(None, [self._key]), *_credentials(self._headers), *password_in(self._url))
-        super().__init__(_endpoint(name, preset, self._url, secrets), model=model, clock=clock)
+        super().__init__(_endpoint(server, self._url, secrets), model=model, clock=clock)
 
     def _connect(self) -> AsyncOpenAI:
         module = sdk("openai", "openai")
@@ -119,27 +89,28 @@ class OpenAIProvider(SdkProvider["AsyncOpenAI"]):
         return explain(sdk("openai", "openai"), error, at, partial)
 
 
-def _preset(name: str, base_url: str | None) -> Preset:
-    preset = PRESETS.get(name) or (Preset(base_url) if base_url else None)
-    if preset is None:
+def _server(name: str, base_url: str | None) -> KnownServer:
+    server = KNOWN_SERVERS.get(name) or (KnownServer(name, base_url) if base_url else None)
+    if server is None or server.dialect != "openai":
+        known = ", ".join(name for name, each in KNOWN_SERVERS.items() if each.dialect == "openai")
         raise ConfigError(
-            f"no preset has the name {name!r}",
+            f"no server of this dialect has the name {name!r}",
             where="OpenAIProvider(name=...)",
-            fix=f"use one of {', '.join(PRESETS)}, or give a base_url",
+            fix=f"use one of {known}, or give a base_url",
         )
-    return preset
+    return server
 
 
-def _endpoint(name: str, preset: Preset, url: str, secrets: tuple[str, ...]) -> Endpoint:
+def _endpoint(server: KnownServer, url: str, secrets: tuple[str, ...]) -> Endpoint:
     shown = readable_url(url)
-    key = f"export {preset.key_variable}=...  # or " if preset.key_variable else ""
-    bearer = f' -H "Authorization: Bearer ${preset.key_variable}"' if preset.key_variable else ""
+    key = f"export {server.key_variable}=...  # or " if server.key_variable else ""
+    bearer = f' -H "Authorization: Bearer ${server.key_variable}"' if server.key_variable else ""
     listing = f"curl -sS {shown}/models{bearer}"
     return Endpoint(
-        provider=name,
+        provider=server.name,
         url=f"{shown}/chat/completions",
         key_fix=f"{key}pass api_key=...; a key from the environment goes to no loopback address",
-        start_fix=preset.start if preset.start and is_loopback(url) else listing,
+        start_fix=server.start if server.start and is_loopback(url) else listing,
         models_fix=f"{listing}  # must list {{model}}",
         secrets=secrets,
     )

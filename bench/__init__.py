@@ -1,0 +1,1 @@
+"""What speed is promised, measured beside the named peer in one process run."""

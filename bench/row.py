@@ -1,0 +1,104 @@
+"""One line of the table, and the ways to take a time."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Ours beside a peer, both in seconds for the same work with the same asserted output.
+
+    Args:
+        work: what was done.
+        peer: who else did it.
+        ours_s, peer_s: the best of several runs.
+        faster: the target where we are to be so many times faster.
+        slower: the target where we may be at most so many times slower.
+        extra_s: the target where we may take at most so much longer, in seconds.
+    """
+
+    work: str
+    peer: str
+    ours_s: float
+    peer_s: float
+    faster: float | None = None
+    slower: float | None = None
+    extra_s: float | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether the target holds in this run."""
+        return self._judged()[2]
+
+    def line(self) -> str:
+        """Return the row as text."""
+        figure, target, met = self._judged()
+        what = f"{self.work:<34} {self.peer:<30}"
+        figures = f"{_shown(self.ours_s):>9} {_shown(self.peer_s):>9} {figure:>14} {target:>10}"
+        return f"{what} {figures}  {'met' if met else 'NOT met'}"
+
+    def _judged(self) -> tuple[str, str, bool]:
+        if self.extra_s is not None:
+            extra_s = self.ours_s - self.peer_s
+            return f"{extra_s * 1e3:+.1f} ms", f"<= {self.extra_s * 1e3:+.0f} ms", extra_s <= self.extra_s
+        if self.slower is not None:
+            ratio = self.ours_s / self.peer_s
+            return f"{ratio:.2f}x as long", f"<= {self.slower:g}x", ratio <= self.slower
+        wanted, ratio = self.faster or 1.0, self.peer_s / self.ours_s
+        return f"{ratio:.2f}x as fast", f">= {wanted:g}x", ratio >= wanted
+
+
+HEAD = f"{'work':<34} {'beside':<30} {'ours':>9} {'peer':>9} {'figure':>14} {'target':>10}"
+
+
+def together(*works: Callable[[], object], seconds: float = 0.4) -> list[float]:
+    """Return the best time of one call of each, in seconds; they take turns, so noise hits all."""
+    counts = [_count(work) for work in works]
+    best = [float("inf")] * len(works)
+    end = time.perf_counter() + seconds * len(works)
+    while time.perf_counter() < end:
+        for index, (work, count) in enumerate(zip(works, counts, strict=True)):
+            began = time.perf_counter()
+            for _ in range(count):
+                work()
+            best[index] = min(best[index], (time.perf_counter() - began) / count)
+    return best
+
+
+def child_cpu_s(command: Sequence[str], *, cwd: str, runs: int = 5) -> float:
+    """Return the least CPU time (user + system) that a command takes, in seconds."""
+
+    def spent() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    best = float("inf")
+    for _ in range(runs):
+        began = spent()
+        subprocess.run(command, cwd=cwd, check=True, capture_output=True)
+        best = min(best, spent() - began)
+    return best
+
+
+def _count(work: Callable[[], object]) -> int:
+    """Return how often to call so that one round takes some milliseconds."""
+    count = 1
+    while True:
+        began = time.perf_counter()
+        for _ in range(count):
+            work()
+        if time.perf_counter() - began > 0.005:
+            return count
+        count *= 4
+
+
+def _shown(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 1e-9:.3g} ns"
