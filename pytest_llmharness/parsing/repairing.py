@@ -70,7 +70,7 @@ def repair_json(text: str) -> Repaired:
         text: JSON, damaged JSON, or prose around it.
 
     Raises:
-        UnrepairableJSON: the text holds nothing that looks like JSON, or nests deeper than 256.
+        UnrepairableJSON: the text holds nothing that looks like JSON, or nests deeper than 128.
     """
     core = load("repair_json")
     try:
@@ -86,7 +86,7 @@ def repair_json(text: str) -> Repaired:
 def _refusal(kind: str, at: int | None, text: str) -> UnrepairableJSON:
     if kind == "deep":
         return UnrepairableJSON(
-            "the text nests deeper than 256 levels",
+            "the text nests deeper than 128 levels",
             where=f"byte {at} of {len(text.encode())}",
             fix="ask the model for a flatter value",
         )

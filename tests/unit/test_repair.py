@@ -104,7 +104,7 @@ def test_what_is_no_json_is_refused(text: str) -> None:
 @pytest.mark.parametrize("text", ["[" * 300, '{"a":' * 300, "[" * 300 + "]" * 300])
 def test_too_deep_is_refused(text: str) -> None:
     """Depth is bounded, so that no text can exhaust the stack."""
-    with pytest.raises(UnrepairableJSON, match="nests deeper than 256 levels"):
+    with pytest.raises(UnrepairableJSON, match="nests deeper than 128 levels"):
         repair_json(text)
 
 

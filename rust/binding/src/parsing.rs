@@ -1,13 +1,15 @@
 //! The output parser, for Python.
 
+use crate::objects::to_python;
+use crate::released;
 use crate::repair::Edits;
-use crate::values::to_python;
 use llmharness_engine::parsing::{Arguments, Call, Event, GRAMMARS, Machine, Output, Parser, Tool};
 use llmharness_engine::repair::{Value, strict};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyList, PyTuple};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A compiled output parser; immutable, usable from any thread.
 #[pyclass(frozen, module = "pytest_llmharness._native._core")]
@@ -31,7 +33,7 @@ impl OutputParser {
     #[pyo3(signature = (text, /))]
     fn parse<'py>(&self, py: Python<'py>, text: &str) -> PyResult<Bound<'py, PyTuple>> {
         let mut machine = Machine::default();
-        py.detach(|| {
+        released(py, text.len(), || {
             machine.feed(&self.parser, text);
             machine.close(&self.parser);
         });
@@ -71,14 +73,15 @@ impl OutputStream {
         let parser = &self.parser.get().parser;
         let found = py.detach(|| self.machine().close(parser));
         let listed = events(py, &found)?;
-        let machine = self.machine();
+        // Making objects may run other threads: who waits for the machine must not hold them up.
+        let machine = self.machine.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         Ok((listed, output(py, machine.output())?))
     }
 }
 
 impl OutputStream {
-    fn machine(&self) -> std::sync::MutexGuard<'_, Machine> {
-        self.machine.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn machine(&self) -> MutexGuard<'_, Machine> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

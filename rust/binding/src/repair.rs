@@ -1,6 +1,7 @@
 //! Repair of damaged JSON, for Python.
 
-use crate::values::to_python;
+use crate::objects::to_python;
+use crate::released;
 use llmharness_engine::coerce::coerce;
 use llmharness_engine::repair::{Edit, Unrepairable, Value, repair, strict};
 use pyo3::exceptions::PyValueError;
@@ -41,7 +42,7 @@ pub fn repair_json<'py>(
     let Ok(text) = text.to_str() else {
         return Err(PyValueError::new_err(("surrogate", None::<usize>)));
     };
-    match repair(text) {
+    match released(py, text.len(), || repair(text)) {
         Ok(repaired) => Ok((to_python(py, &repaired.value)?, Edits::new(repaired.edits))),
         Err(Unrepairable::NoValue) => Err(PyValueError::new_err(("none", None::<usize>))),
         Err(Unrepairable::TooDeep(at)) => Err(PyValueError::new_err(("deep", Some(at)))),
@@ -56,7 +57,7 @@ type Coerced<'py> = (Bound<'py, PyAny>, Vec<(String, &'static str, String, Strin
 #[pyo3(signature = (text, schema, /))]
 pub fn coerce_json<'py>(py: Python<'py>, text: &str, schema: &str) -> PyResult<Coerced<'py>> {
     let schema = strict::read(schema).map(Value::into_owned).unwrap_or(Value::Bool(true));
-    let Some(found) = py.detach(|| coerce(text, &schema)) else {
+    let Some(found) = released(py, text.len(), || coerce(text, &schema)) else {
         return Err(PyValueError::new_err(("unfit", "")));
     };
     let receipts = found.receipts.into_iter();

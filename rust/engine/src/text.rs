@@ -1,15 +1,21 @@
 //! Strict JSON text (RFC 8259) to a value, with a bound on its nesting.
 
+use crate::scan::{MAX_DEPTH, past_space, skip};
 use serde::Deserialize;
 use serde_json::Value;
-
-/// How deep arrays and objects may nest.
-pub const MAX_DEPTH: usize = 128;
 
 /// A value and how deep it nests.
 pub struct Document {
     pub value: Value,
     pub depth: usize,
+}
+
+/// Whether the text is JSON, as strictly as [`read`] has it.
+pub fn is_json(text: &[u8]) -> bool {
+    let mut high = false;
+    let end = skip(text, past_space(text, 0), 0, &mut high);
+    let whole = end.is_some_and(|end| past_space(text, end) == text.len());
+    whole && (!high || std::str::from_utf8(text).is_ok())
 }
 
 /// Read JSON text; None where it is no JSON.
@@ -93,7 +99,7 @@ mod tests {
             b"\xef\xbb\xbf1",
         ];
         for text in texts {
-            assert!(read(text).is_none(), "{text:?}");
+            assert!(read(text).is_none() && !is_json(text), "{text:?}");
         }
     }
 }

@@ -358,8 +358,7 @@ fn renamed(pointer: &str, before: &str, after: &str) -> Receipt {
 
 fn clipped(value: &Value<'_>) -> String {
     const SHOWN: usize = 60;
-    let mut text = String::new();
-    value.write(&mut text);
+    let mut text = value.to_json();
     match text.char_indices().nth(SHOWN) {
         Some((end, _)) => {
             text.truncate(end);
@@ -371,9 +370,7 @@ fn clipped(value: &Value<'_>) -> String {
 }
 
 fn text_of(value: &Value<'_>) -> Value<'static> {
-    let mut text = String::new();
-    value.write(&mut text);
-    Value::String(Cow::Owned(text))
+    Value::String(Cow::Owned(value.to_json()))
 }
 
 /// The values of `enum` or `const`, with the other names that `x-aliases` gives them.

@@ -1,6 +1,6 @@
 //! What words mean: numbers with currency signs, truth in prose, the names of an enum.
 
-use crate::repair::{Value, strict};
+use crate::repair::{Value, is_number};
 use std::borrow::Cow;
 
 /// A reading out of prose costs this much.
@@ -14,14 +14,7 @@ pub(super) struct Choice {
 
 impl Choice {
     pub(super) fn new<'a>(value: Value<'static>, others: impl Iterator<Item = &'a str>) -> Self {
-        let own = match &value {
-            Value::String(text) => text.to_string(),
-            other => {
-                let mut text = String::new();
-                other.write(&mut text);
-                text
-            }
-        };
+        let own = value.clone().into_text().into_owned();
         let names = std::iter::once(own).chain(others.map(str::to_owned)).collect();
         Self { value, names }
     }
@@ -128,7 +121,7 @@ pub(super) fn number(text: &str) -> Option<String> {
     let lead = if whole.is_empty() || whole.starts_with(['.', 'e', 'E']) { "0" } else { "" };
     let tail = if whole.ends_with('.') { "0" } else { "" };
     let number = format!("{sign}{lead}{whole}{tail}");
-    matches!(strict::read(&number), Ok(Value::Number(_))).then_some(number)
+    is_number(&number).then_some(number)
 }
 
 /// `1,234,567.8`: groups of three digits, or none.

@@ -3,7 +3,8 @@
 use super::calls::{Arguments, Call, name_input, of_text};
 use super::head::{Fits, HEADER};
 use super::run::{Context, Flow};
-use super::scan::{Balance, Scan, Search, Syntax, past_space};
+use super::scan::{Balance, Scan, Search, Syntax};
+use crate::scan::past_space;
 
 const INPUT: &str = "Action Input:";
 
@@ -52,10 +53,10 @@ impl Action {
             match after.chars().next() {
                 None if !context.is_last => return Flow::More,
                 Some('{') => {
-                    let at = past_space(context.text, input);
+                    let at = past_space(context.text.as_bytes(), input);
                     self.value = Some((at, Balance::new(at, Syntax::Json)));
                 }
-                _ => return self.line(context, &name, past_space(context.text, input)),
+                _ => return self.line(context, &name, past_space(context.text.as_bytes(), input)),
             }
         }
         let Some((start, balance)) = self.value.as_mut() else { return Flow::Fail };

@@ -2,8 +2,9 @@
 
 use super::calls::{Proof, calls_of};
 use super::run::{Context, Flow};
-use super::scan::{Met, Starts, Strict, past_space, starts};
+use super::scan::{Met, Starts, Strict, starts};
 use crate::repair::{Rule, strict};
+use crate::scan::past_space;
 
 #[derive(Debug)]
 pub(super) struct Bare {
@@ -98,7 +99,7 @@ impl Bare {
 
     fn close(&self, context: &Context<'_>) -> Flow {
         let Some(fence) = self.fence else { return Flow::Done(self.done) };
-        let at = past_space(context.text, self.done);
+        let at = past_space(context.text.as_bytes(), self.done);
         match starts(context.text, at, &[fence], context.is_last) {
             Starts::With(fence) => Flow::Done(at + fence.len()),
             Starts::Maybe => Flow::More,

@@ -126,11 +126,7 @@ fn arguments_of(key: &str, value: &Value<'_>, proof: Proof) -> Option<Arguments>
         Value::Null => Arguments::Named(Value::Object(Vec::new())),
         Value::String(text) => of_text(text, key == "action_input"),
         _ if proof == Proof::Shape => return None,
-        other => {
-            let mut raw = String::new();
-            other.write(&mut raw);
-            Arguments::Raw(raw)
-        }
+        other => Arguments::Raw(other.to_json()),
     })
 }
 

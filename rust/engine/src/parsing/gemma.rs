@@ -38,7 +38,7 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Option<Value<'static>> {
-        if depth >= strict::MAX_DEPTH {
+        if depth >= crate::scan::MAX_DEPTH {
             return None;
         }
         self.space();

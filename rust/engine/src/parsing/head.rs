@@ -4,8 +4,9 @@ use super::calls::Arguments;
 use super::gemma;
 use super::python::is_name_char;
 use super::run::{Context, Flow};
-use super::scan::{Balance, Scan, Starts, Syntax, past_space, starts};
+use super::scan::{Balance, Scan, Starts, Syntax, starts};
 use crate::repair::{Rule, Value};
+use crate::scan::past_space;
 
 /// How the header of a format holds the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,10 +219,10 @@ impl Named {
     /// Pass the fence and the closing marker, which are not needed to know the call.
     fn tail(&mut self, context: &mut Context<'_>) -> Flow {
         let Some(end) = self.end else { return Flow::Fail };
-        let mut at = past_space(context.text, end);
+        let mut at = past_space(context.text.as_bytes(), end);
         match starts(context.text, at, &["```"], context.is_last) {
             Starts::With(fence) if self.header == Header::DeepSeek => {
-                at = past_space(context.text, at + fence.len())
+                at = past_space(context.text.as_bytes(), at + fence.len())
             }
             Starts::Maybe if self.header == Header::DeepSeek => return Flow::More,
             _ => {}

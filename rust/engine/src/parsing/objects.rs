@@ -2,8 +2,9 @@
 
 use super::calls::Proof;
 use super::run::{Context, Flow};
-use super::scan::{Balance, Scan, Starts, Syntax, past_space, starts};
+use super::scan::{Balance, Scan, Starts, Syntax, starts};
 use crate::repair::Rule;
+use crate::scan::past_space;
 
 #[derive(Debug)]
 pub(super) struct Objects {
@@ -56,7 +57,7 @@ impl Objects {
 
     /// Pass what stands between two values; None where the next one starts.
     fn between(&mut self, context: &mut Context<'_>) -> Option<Flow> {
-        let at = past_space(context.text, self.at);
+        let at = past_space(context.text.as_bytes(), self.at);
         match starts(context.text, at, self.close, context.is_last) {
             Starts::With(close) if !self.in_list || self.found > 0 => {
                 self.done = at + close.len();

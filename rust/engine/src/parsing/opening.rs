@@ -7,9 +7,10 @@ use super::objects::Objects;
 use super::pairs::Pairs;
 use super::pycalls::{self, PythonCalls};
 use super::run::{Context, Flow};
-use super::scan::{Search, past_space};
+use super::scan::Search;
 use super::table::{Form, GRAMMARS, Shape, THINKING};
 use super::typing::Tool;
+use crate::scan::past_space;
 
 /// An engine at work.
 #[derive(Debug)]
@@ -271,7 +272,7 @@ fn channel(text: &str, at: usize, start: usize, names: Vec<&'static str>) -> Ope
         }
         return Opening::Noise(body);
     };
-    let first = text.as_bytes().get(past_space(text, body));
+    let first = text.as_bytes().get(past_space(text.as_bytes(), body));
     match first {
         Some(b'{') => {
             let engine =

@@ -4,9 +4,10 @@ use super::calls::Arguments;
 use super::head::{Fits, HEADER};
 use super::python::is_name_char;
 use super::run::{Context, Flow};
-use super::scan::{Search, past_space};
+use super::scan::Search;
 use super::typing::typed;
 use crate::repair::{Value, strict};
+use crate::scan::past_space;
 use std::borrow::Cow;
 
 /// The tags of one format.
@@ -278,7 +279,7 @@ impl Pairs {
     }
 
     fn before_value(&mut self, context: &mut Context<'_>) -> Option<Flow> {
-        let at = past_space(context.text, self.done);
+        let at = past_space(context.text.as_bytes(), self.done);
         let open = self.tokens.value_open;
         let rest = context.text.get(at..).unwrap_or_default();
         if rest.starts_with(open) {

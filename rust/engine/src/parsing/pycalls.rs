@@ -4,9 +4,10 @@ use super::calls::Arguments;
 use super::head::Fits;
 use super::python::{self, PythonCall, is_name, is_name_char};
 use super::run::{Context, Flow};
-use super::scan::{Balance, Scan, Starts, Syntax, past_space, starts};
+use super::scan::{Balance, Scan, Starts, Syntax, starts};
 use super::typing::Tool;
 use crate::repair::{Rule, Value};
+use crate::scan::past_space;
 use std::borrow::Cow;
 
 /// A name is no longer than this.
@@ -124,7 +125,7 @@ impl PythonCalls {
     }
 
     fn between(&mut self, context: &mut Context<'_>) -> Option<Flow> {
-        let at = past_space(context.text, self.at);
+        let at = past_space(context.text.as_bytes(), self.at);
         match starts(context.text, at, self.close, context.is_last) {
             Starts::With(close) => {
                 self.done = at + close.len();

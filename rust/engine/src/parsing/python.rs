@@ -1,6 +1,7 @@
 //! Calls and literals as Python writes them: `f(x=1, y="a")`, `['a', None]`.
 
-use crate::repair::Value;
+use crate::repair::{Value, is_number, joined};
+use crate::scan::MAX_DEPTH;
 use std::borrow::Cow;
 
 /// A call that was read: its name, its keyword arguments, and those without a name.
@@ -41,8 +42,6 @@ struct Reader<'a> {
     at: usize,
     depth: usize,
 }
-
-const DEPTH: usize = crate::repair::strict::MAX_DEPTH;
 
 impl Reader<'_> {
     fn rest(&self) -> &str {
@@ -118,7 +117,7 @@ impl Reader<'_> {
     }
 
     fn value(&mut self) -> Option<Value<'static>> {
-        if self.depth >= DEPTH {
+        if self.depth >= MAX_DEPTH {
             return None;
         }
         self.depth += 1;
@@ -170,7 +169,7 @@ impl Reader<'_> {
             let key = self.value()?;
             if self.take(':') {
                 let value = self.value()?;
-                members.push((key_text(key), value));
+                members.push((key.into_text(), value));
             } else {
                 items.push(key);
             }
@@ -300,24 +299,9 @@ impl Reader<'_> {
         }
         let low = self.rest().strip_prefix("\\u").and_then(|rest| rest.get(..4));
         let low = low.and_then(|low| u32::from_str_radix(low, 16).ok());
-        if let Some(low) =
-            low.filter(|low| (0xDC00..0xE000).contains(low) && (0xD800..0xDC00).contains(&high))
-        {
-            self.at += 6;
-            return char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
-        }
-        Some('\u{fffd}')
-    }
-}
-
-fn key_text(key: Value<'static>) -> Cow<'static, str> {
-    match key {
-        Value::String(text) => text,
-        other => {
-            let mut out = String::new();
-            other.write(&mut out);
-            Cow::Owned(out)
-        }
+        let Some(joined) = low.and_then(|low| joined(high, low)) else { return Some('\u{fffd}') };
+        self.at += 6;
+        Some(joined)
     }
 }
 
@@ -337,5 +321,5 @@ fn json_number(raw: &str) -> Option<String> {
         body.push('0');
     }
     let text = format!("{sign}{lead}{body}");
-    matches!(crate::repair::strict::read(&text), Ok(Value::Number(_))).then_some(text)
+    is_number(&text).then_some(text)
 }

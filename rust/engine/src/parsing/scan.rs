@@ -1,6 +1,6 @@
 //! Where a value ends: scanners that stop at any byte and go on at the next one.
 
-use crate::repair::strict::MAX_DEPTH;
+use crate::scan::MAX_DEPTH;
 
 /// What a scanner found so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -278,7 +278,7 @@ impl Strict {
         self.in_scalar = false;
         self.want = Want::CommaOrEnd;
         let raw = text.get(self.scalar..self.at).unwrap_or_default();
-        std::str::from_utf8(raw).is_ok_and(|raw| crate::repair::strict::read(raw).is_ok())
+        crate::text::is_json(raw)
     }
 
     fn byte(&mut self, byte: u8) -> Option<Met> {
@@ -406,10 +406,4 @@ pub(super) fn starts<'t>(text: &str, at: usize, tokens: &[&'t str], is_last: boo
         return Starts::With(token);
     }
     if !is_last && tokens.iter().any(|token| token.starts_with(rest)) { Starts::Maybe } else { Starts::No }
-}
-
-/// The first byte from here that is no ASCII white space.
-pub(super) fn past_space(text: &str, at: usize) -> usize {
-    let rest = text.as_bytes().get(at..).unwrap_or_default();
-    at + rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count()
 }

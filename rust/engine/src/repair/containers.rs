@@ -4,6 +4,7 @@ use super::edits::Rule;
 use super::marks::{Char, Mark, is_space};
 use super::parser::{Parser, Place, is_quote};
 use super::value::Value;
+use crate::scan::MAX_DEPTH;
 use std::borrow::Cow;
 use std::collections::HashSet;
 
@@ -131,7 +132,7 @@ impl<'a> Parser<'a> {
             if self.peek() == Some('[') && key.is_empty() && self.merge_rows(members) {
                 continue;
             }
-            key = self.string().map_or(Cow::Borrowed(""), Self::as_key);
+            key = self.string().map_or(Cow::Borrowed(""), Value::into_text);
             if !key.is_empty() {
                 break;
             }
@@ -271,7 +272,7 @@ impl<'a> Parser<'a> {
             }
             if self.peek().is_some_and(is_quote) {
                 self.edit(at, self.at, Rule::MemberOutside);
-                if self.depth < super::strict::MAX_DEPTH {
+                if self.depth < MAX_DEPTH {
                     self.depth += 1;
                     let more = self.object(true);
                     self.depth -= 1;
@@ -337,7 +338,7 @@ impl<'a> Parser<'a> {
     }
 
     fn nested_object(&mut self) -> Option<Value<'a>> {
-        if self.depth >= super::strict::MAX_DEPTH {
+        if self.depth >= MAX_DEPTH {
             return self.value();
         }
         self.depth += 1;

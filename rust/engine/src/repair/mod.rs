@@ -19,6 +19,9 @@ mod value;
 pub use edits::{Edit, Rule};
 pub use value::{Value, is_integer};
 
+pub(crate) use numbers::is_json as is_number;
+pub(crate) use strict::joined;
+
 use parser::Parser;
 use strict::Refusal;
 
@@ -34,7 +37,7 @@ pub struct Repaired<'a> {
 pub enum Unrepairable {
     /// It holds nothing that looks like JSON.
     NoValue,
-    /// It nests deeper than [`strict::MAX_DEPTH`], at this byte.
+    /// It nests deeper than [`crate::MAX_DEPTH`], at this byte.
     TooDeep(usize),
     /// It is JSON as it is, but for half surrogate pairs that only Python can hold.
     LoneSurrogate,

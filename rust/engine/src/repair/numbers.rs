@@ -4,6 +4,7 @@ use super::edits::Rule;
 use super::marks::is_space;
 use super::parser::{Parser, Place};
 use super::value::Value;
+use crate::scan::number_end;
 use std::borrow::Cow;
 
 impl<'a> Parser<'a> {
@@ -123,5 +124,5 @@ fn has_leading_zero(text: &str) -> bool {
 
 /// Whether a text is a JSON number.
 pub(crate) fn is_json(text: &str) -> bool {
-    matches!(super::strict::read(text), Ok(Value::Number(number)) if number.len() == text.len())
+    number_end(text.as_bytes(), 0) == Some(text.len())
 }

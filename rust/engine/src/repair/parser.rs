@@ -2,9 +2,8 @@
 
 use super::edits::{Edit, Rule};
 use super::marks::{Mark, Marks, is_space};
-use super::strict::MAX_DEPTH;
 use super::value::Value;
-use std::borrow::Cow;
+use crate::scan::MAX_DEPTH;
 
 /// What the value being read is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -371,18 +370,6 @@ impl<'a> Parser<'a> {
 
     fn opens_signed(&self, c: char) -> bool {
         c == '+' && self.char_at(self.at + 1).is_some_and(|c| c.is_ascii_digit() || c == '.')
-    }
-
-    /// A text for a key or a value that is none: its JSON.
-    pub(super) fn as_key(value: Value<'a>) -> Cow<'a, str> {
-        match value {
-            Value::String(text) => text,
-            other => {
-                let mut out = String::new();
-                other.write(&mut out);
-                Cow::Owned(out)
-            }
-        }
     }
 }
 

@@ -101,8 +101,22 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Write the value as compact JSON text.
-    pub fn write(&self, out: &mut String) {
+    /// The value as compact JSON text.
+    pub fn to_json(&self) -> String {
+        let mut out = String::new();
+        self.write(&mut out);
+        out
+    }
+
+    /// What a string says; any other value as its JSON.
+    pub fn into_text(self) -> Cow<'a, str> {
+        match self {
+            Value::String(text) => text,
+            other => Cow::Owned(other.to_json()),
+        }
+    }
+
+    fn write(&self, out: &mut String) {
         match self {
             Value::Null => out.push_str("null"),
             Value::Bool(truth) => out.push_str(if *truth { "true" } else { "false" }),
