@@ -127,11 +127,16 @@ def _calls(output: ParsedOutput) -> list[tuple[str, dict[str, Any]]]:
     return [(call.name, call.arguments) for call in output.tool_calls]
 
 
+def _one(grammar: str) -> list[tuple[str, dict[str, Any]]]:
+    """The call to f; two formats have text where no schema says otherwise."""
+    return [("f", {"x": "a", "n": "3"})] if grammar in {"anthropic_xml", "minimax_m2"} else ONE
+
+
 @pytest.mark.parametrize(("grammar", "text"), WIRES, ids=[f"{k}-{wire[0]}" for k, wire in enumerate(WIRES)])
 def test_a_wire_format_is_read(grammar: str, text: str) -> None:
     """Each format: found without being named, named among the readings, no marker left in the text."""
     output = OutputParser().parse(f"Let me see.\n{text}")
-    assert _calls(output) == ONE
+    assert _calls(output) == _one(grammar)
     assert output.text.strip() == "Let me see."
     assert any(grammar in reading.grammars for reading in output.readings)
 
@@ -140,7 +145,7 @@ def test_a_wire_format_is_read(grammar: str, text: str) -> None:
 def test_a_wire_format_is_strictly_itself(grammar: str, text: str) -> None:
     """Each documented format passes its strict reading, and takes no edit."""
     output = OutputParser([grammar], strict=True).parse(text)
-    assert _calls(output) == ONE
+    assert _calls(output) == _one(grammar)
     assert output.edits == ()
 
 
@@ -150,7 +155,7 @@ def test_any_cut_gives_what_the_whole_gives(grammar: str, text: str) -> None:
     parser = OutputParser([grammar])
     text = f"<think>\u00e9?</think>{text}\nDone."
     whole = parser.parse(text)
-    assert _calls(whole) == ONE
+    assert _calls(whole) == _one(grammar)
     for cut in range(len(text) + 1):
         stream = parser.stream()
         for piece in (text[:cut], text[cut:]):
@@ -280,6 +285,19 @@ def test_without_a_schema_values_are_read_by_their_look() -> None:
     assert _calls(OutputParser().parse(text)) == [
         ("f", {"a": 3, "b": True, "c": "02134", "d": {"x": 1}, "e": "plain", "f": None})
     ]
+
+
+def test_invoked_values_without_a_schema_are_text() -> None:
+    """As MiniMax's and Anthropic's own readers have it: a value has a type only from the schema."""
+    text = (
+        '<function_calls><invoke name="f"><parameter name="a">[1, 2]</parameter><parameter name="b">02134</parameter>'
+        '<parameter name="c">&lt;b&gt;</parameter><parameter name="d">null</parameter></invoke></function_calls>'
+    )
+    assert _calls(OutputParser().parse(text)) == [
+        ("f", {"a": "[1, 2]", "b": "02134", "c": "&lt;b&gt;", "d": None})
+    ]
+    typed = {"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "array"}}}}
+    assert _calls(OutputParser(tools=[typed]).parse(text))[0][1]["a"] == [1, 2]
 
 
 def test_positional_arguments_take_their_names_from_the_schema() -> None:
@@ -486,10 +504,10 @@ ROWS = [
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the public corpus is not at {CORPUS}")
 def test_public_cases_are_met() -> None:
-    """The parser tests of other projects; two ask MiniMax for what the others refuse."""
+    """The parser tests of other projects; one decodes XML entities, which the format itself has not."""
     met = [row for row in ROWS if _meets(row)]
     assert len(ROWS) > 400
-    assert len(met) >= len(ROWS) - 2
+    assert len(met) >= len(ROWS) - 1
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason=f"the public corpus is not at {CORPUS}")

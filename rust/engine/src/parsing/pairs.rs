@@ -24,6 +24,8 @@ pub(super) struct Tokens {
     value_open: &'static str,
     value_close: &'static str,
     end: &'static str,
+    /// Without a schema a value is text, as the format's own reader has it; else its look decides.
+    is_text: bool,
 }
 
 impl Tokens {
@@ -36,6 +38,7 @@ impl Tokens {
         value_open: "",
         value_close: "</parameter>",
         end: "</function>",
+        is_text: false,
     };
     pub(super) const GLM: Tokens = Tokens {
         head_end: &["<"],
@@ -46,6 +49,7 @@ impl Tokens {
         value_open: "<arg_value>",
         value_close: "</arg_value>",
         end: "</tool_call>",
+        is_text: false,
     };
     pub(super) const LONGCAT: Tokens = Tokens {
         key_open: "<longcat_arg_key>",
@@ -64,6 +68,7 @@ impl Tokens {
         value_open: "",
         value_close: "<|tool_arg:end|>",
         end: "<|tool_call:end|>",
+        is_text: false,
     };
     pub(super) const XTML: Tokens = Tokens {
         head_end: &["<|sep|>"],
@@ -74,6 +79,7 @@ impl Tokens {
         value_open: "",
         value_close: "<|close|>argument<|sep|>",
         end: "<|close|>call<|sep|>",
+        is_text: false,
     };
     pub(super) const INVOKE: Tokens = Tokens {
         head_end: &[">"],
@@ -84,17 +90,20 @@ impl Tokens {
         value_open: "",
         value_close: "</parameter>",
         end: "</invoke>",
+        is_text: true,
     };
     pub(super) const DSML: Tokens = Tokens {
         key_open: "<｜DSML｜parameter name=",
         value_close: "</｜DSML｜parameter>",
         end: "</｜DSML｜invoke>",
+        is_text: false,
         ..Tokens::INVOKE
     };
     pub(super) const STEP: Tokens = Tokens {
         key_open: "<steptml:parameter name=",
         value_close: "</steptml:parameter>",
         end: "</steptml:invoke>",
+        is_text: false,
         ..Tokens::INVOKE
     };
 
@@ -316,7 +325,7 @@ impl Pairs {
         if is_json && let Ok(value) = strict::read(text) {
             return value.into_owned();
         }
-        typed(text, key, context.tool(&self.name))
+        typed(text, key, context.tool(&self.name), self.tokens.is_text)
     }
 
     fn take(&mut self, context: &mut Context<'_>, end: usize) -> Flow {

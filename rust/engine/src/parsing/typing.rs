@@ -97,10 +97,13 @@ fn at<'v>(root: &'v Value<'static>, reference: &str) -> Option<&'v Value<'static
 }
 
 /// The value that a bare text stands for.
-pub(super) fn typed(raw: &str, argument: &str, tool: Option<&Tool>) -> Value<'static> {
+///
+/// Where no schema types it, its look does, or it `is_text` whatever it looks like.
+pub(super) fn typed(raw: &str, argument: &str, tool: Option<&Tool>, is_text: bool) -> Value<'static> {
     let allowed = tool.and_then(|tool| tool.allowed(argument));
     let value = match allowed {
         Some(allowed) => by_schema(raw, allowed),
+        None if is_text => raw.trim().eq_ignore_ascii_case("null").then_some(Value::Null),
         None => by_look(raw),
     };
     value.unwrap_or_else(|| Value::String(Cow::Owned(text_of(raw, allowed.is_some()))))
