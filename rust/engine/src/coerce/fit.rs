@@ -12,6 +12,17 @@ pub(super) struct Fit {
     pub(super) receipts: Vec<Receipt>,
 }
 
+impl Fit {
+    /// This fit, and what was changed after it.
+    fn then(mut self, next: Fit) -> Fit {
+        self.receipts.extend(next.receipts);
+        Fit { value: next.value, cost: self.cost + next.cost, receipts: self.receipts }
+    }
+}
+
+const KEYWORDS: [&str; 9] =
+    ["$ref", "anyOf", "oneOf", "allOf", "enum", "const", "type", "properties", "items"];
+
 /// Schemas refer to each other: a value is fitted this many times in all.
 const STEPS: usize = 100_000;
 const DEPTH: usize = 64;
@@ -26,7 +37,7 @@ pub(super) struct Fitter<'s> {
     pub(super) decodes: bool,
 }
 
-const NO_SCHEMA: Value<'static> = Value::Bool(true);
+static NO_SCHEMA: Value<'static> = Value::Bool(true);
 
 impl<'s> Fitter<'s> {
     pub(super) fn new(root: &'s Value<'static>) -> Self {
@@ -44,37 +55,40 @@ impl<'s> Fitter<'s> {
         found
     }
 
+    /// Every keyword in turn takes what the one before it left.
     fn by_keywords(&mut self, value: &Value<'_>, schema: &Value<'static>, pointer: &str) -> Option<Fit> {
         match schema {
             Value::Bool(false) => return None,
             Value::Object(_) => {}
             _ => return Some(same(value)),
         }
-        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
-            return self.follow(value, reference, pointer);
+        let is_typed = schema.get("type").is_some();
+        let mut whole: Option<Fit> = None;
+        for keyword in KEYWORDS {
+            let Some(operand) = schema.get(keyword) else { continue };
+            let current = whole.as_ref().map_or(value, |fit| &fit.value);
+            let found = match (keyword, operand) {
+                ("$ref", Value::String(reference)) => self.follow(current, reference, pointer),
+                ("anyOf" | "oneOf", Value::Array(branches)) => self.cheapest(current, branches, pointer),
+                ("allOf", Value::Array(parts)) => self.all(current, parts, pointer),
+                ("enum", Value::Array(values)) => choose(current, &choices(values, schema), pointer),
+                ("const", only) => choose(current, &choices(std::slice::from_ref(only), schema), pointer),
+                ("type", Value::String(kind)) => self.by_type(current, kind, schema, pointer),
+                ("type", Value::Array(kinds)) => {
+                    let kinds = kinds.iter().filter_map(Value::as_str);
+                    let found = kinds.filter_map(|kind| self.by_type(current, kind, schema, pointer));
+                    found.min_by_key(|fit| fit.cost)
+                }
+                ("properties", _) if !is_typed => self.by_type(current, "object", schema, pointer),
+                ("items", _) if !is_typed => self.by_type(current, "array", schema, pointer),
+                _ => continue,
+            }?;
+            whole = Some(match whole {
+                Some(before) => before.then(found),
+                None => found,
+            });
         }
-        for word in ["anyOf", "oneOf"] {
-            if let Some(branches) = schema.get(word).and_then(Value::items) {
-                return self.cheapest(value, branches, pointer);
-            }
-        }
-        if let Some(parts) = schema.get("allOf").and_then(Value::items) {
-            return self.all(value, parts, pointer);
-        }
-        if let Some(choices) = choices(schema) {
-            return choose(value, &choices, pointer);
-        }
-        match schema.get("type") {
-            Some(Value::String(kind)) => self.by_type(value, kind, schema, pointer),
-            Some(Value::Array(kinds)) => {
-                let kinds = kinds.iter().filter_map(Value::as_str);
-                let found = kinds.filter_map(|kind| self.by_type(value, kind, schema, pointer));
-                found.min_by_key(|fit| fit.cost)
-            }
-            _ if schema.get("properties").is_some() => self.by_type(value, "object", schema, pointer),
-            _ if schema.get("items").is_some() => self.by_type(value, "array", schema, pointer),
-            _ => Some(same(value)),
-        }
+        Some(whole.unwrap_or_else(|| same(value)))
     }
 
     /// A reference that leads back to itself at the same place fits nothing.
@@ -85,17 +99,17 @@ impl<'s> Fitter<'s> {
         }
         let target = self.target(reference)?;
         self.following.push(step);
-        let found = self.fit(value, &target, pointer);
+        let found = self.fit(value, target, pointer);
         self.following.pop();
         found
     }
 
-    fn target(&self, reference: &str) -> Option<Value<'static>> {
+    fn target(&self, reference: &str) -> Option<&'s Value<'static>> {
         let mut found = self.root;
         for part in reference.strip_prefix('#')?.split('/').skip(1) {
             found = found.get(&part.replace("~1", "/").replace("~0", "~"))?;
         }
-        Some(found.clone())
+        Some(found)
     }
 
     fn cheapest(&mut self, value: &Value<'_>, branches: &[Value<'static>], pointer: &str) -> Option<Fit> {
@@ -114,9 +128,7 @@ impl<'s> Fitter<'s> {
         let mut whole = same(value);
         for part in parts {
             let found = self.fit(&whole.value, part, pointer)?;
-            whole.value = found.value;
-            whole.cost += found.cost;
-            whole.receipts.extend(found.receipts);
+            whole = whole.then(found);
         }
         Some(whole)
     }
@@ -168,12 +180,12 @@ impl<'s> Fitter<'s> {
     }
 
     fn array(&mut self, items: &[Value<'_>], schema: &Value<'static>, pointer: &str) -> Option<Fit> {
-        let item_schema = schema.get("items").unwrap_or(&NO_SCHEMA).clone();
+        let item_schema = schema.get("items").unwrap_or(&NO_SCHEMA);
         let mut whole = Fit { value: Value::Null, cost: 0, receipts: Vec::new() };
         let mut kept = Vec::new();
         for item in items {
             let place = format!("{pointer}/{}", kept.len());
-            match self.fit(item, &item_schema, &place) {
+            match self.fit(item, item_schema, &place) {
                 Some(found) => {
                     whole.cost += found.cost;
                     whole.receipts.extend(found.receipts);
@@ -199,8 +211,8 @@ impl<'s> Fitter<'s> {
         if matches!(value, Value::Null) {
             return None;
         }
-        let item_schema = schema.get("items").unwrap_or(&NO_SCHEMA).clone();
-        let mut found = self.fit(value, &item_schema, &format!("{pointer}/0"))?;
+        let item_schema = schema.get("items").unwrap_or(&NO_SCHEMA);
+        let mut found = self.fit(value, item_schema, &format!("{pointer}/0"))?;
         let list = Value::Array(vec![found.value]);
         found.receipts.insert(0, receipt(pointer, "list_of_one", value, &list));
         Some(Fit { value: list, cost: found.cost + 4, receipts: found.receipts })
@@ -256,7 +268,7 @@ impl<'s> Fitter<'s> {
         schema: &Value<'static>,
         pointer: &str,
     ) -> Option<Fit> {
-        let properties = schema.get("properties").and_then(Value::members).unwrap_or_default().to_vec();
+        let properties = schema.get("properties").and_then(Value::members).unwrap_or_default();
         let mut used = vec![false; members.len()];
         let is_other = !members.is_empty()
             && !properties.is_empty()
@@ -266,7 +278,7 @@ impl<'s> Fitter<'s> {
         }
         let mut whole = Fit { value: Value::Null, cost: if is_other { 20 } else { 0 }, receipts: Vec::new() };
         let mut kept = Vec::new();
-        for (name, inner) in &properties {
+        for (name, inner) in properties {
             let index = words::member(members, &used, name, inner);
             let member = index.and_then(|index| members.get(index));
             if let Some(value) = self.property(member, (name, inner), schema, pointer, &mut whole)? {
@@ -322,15 +334,15 @@ impl<'s> Fitter<'s> {
         whole: &mut Fit,
         kept: &mut Vec<(Cow<'static, str>, Value<'static>)>,
     ) -> Option<()> {
-        let extra = schema.get("additionalProperties").unwrap_or(&NO_SCHEMA).clone();
+        let extra = schema.get("additionalProperties").unwrap_or(&NO_SCHEMA);
         for ((key, value), _) in members.iter().zip(used).filter(|(_, used)| !**used) {
             let place = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
-            if extra == Value::Bool(false) {
+            if *extra == Value::Bool(false) {
                 whole.cost += 1;
                 whole.receipts.push(receipt(&place, "extra_property", value, &Value::Null));
                 continue;
             }
-            let found = self.fit(value, &extra, &place)?;
+            let found = self.fit(value, extra, &place)?;
             whole.cost += found.cost;
             whole.receipts.extend(found.receipts);
             kept.push((Cow::Owned(key.to_string()), found.value));
@@ -374,19 +386,14 @@ fn text_of(value: &Value<'_>) -> Value<'static> {
 }
 
 /// The values of `enum` or `const`, with the other names that `x-aliases` gives them.
-fn choices(schema: &Value<'static>) -> Option<Vec<Choice>> {
-    let values: Vec<&Value<'static>> = match (schema.get("enum"), schema.get("const")) {
-        (Some(values), _) => values.items()?.iter().collect(),
-        (None, Some(value)) => vec![value],
-        (None, None) => return None,
-    };
+fn choices(values: &[Value<'static>], schema: &Value<'static>) -> Vec<Choice> {
     let aliases = schema.get("x-aliases");
-    let choices = values.into_iter().map(|value| {
+    let choices = values.iter().map(|value| {
         let name = value.as_str().unwrap_or_default();
         let others = aliases.and_then(|aliases| aliases.get(name)).and_then(Value::items).unwrap_or_default();
         Choice::new(value.clone(), others.iter().filter_map(Value::as_str))
     });
-    Some(choices.collect())
+    choices.collect()
 }
 
 fn choose(value: &Value<'_>, choices: &[Choice], pointer: &str) -> Option<Fit> {
