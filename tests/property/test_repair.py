@@ -25,19 +25,21 @@ PIECES = [
     '\\"',
 ]
 TEXTS = st.text() | st.lists(st.sampled_from(PIECES)).map("".join)
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-)
-
-
 # Of a cut-off string that holds brackets, "cut off" and "lost its quote" are equally good readings.
 PLAIN = st.text(
-    st.characters(codec="utf-8", exclude_characters="{}[]()\\\",:'/#`\u201c\u201d\u201e\u2018\u2019\u00b4")
+    st.characters(codec="utf-8", exclude_characters="{}[]()\\\",:'/#`\u201c\u201d\u201e\u2018\u2019\u00b4"),
+    max_size=8,
+)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    SCALARS | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
 )
 PLAIN_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | PLAIN,
-    lambda inner: st.lists(inner) | st.dictionaries(PLAIN, inner),
+    SCALARS | PLAIN,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(PLAIN, inner, max_size=4),
+    max_leaves=12,
 )
 
 
@@ -73,7 +75,7 @@ def test_json_passes_unchanged(value: Any, is_ascii: bool) -> None:
         assert repaired.value == value
 
 
-@given(st.dictionaries(PLAIN, PLAIN_VALUES, min_size=1), st.integers(min_value=1))
+@given(st.dictionaries(PLAIN, PLAIN_VALUES, min_size=1, max_size=4), st.integers(min_value=1))
 @settings(max_examples=300)
 def test_a_cut_off_object_keeps_what_came(value: dict[str, Any], cut: int) -> None:
     """Of a truncated object, every member but the last one that arrived is whole."""

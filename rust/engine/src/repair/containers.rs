@@ -155,7 +155,8 @@ impl<'a> Parser<'a> {
         let at = self.at;
         match self.peek() {
             None => {
-                if !key.is_empty() && comma {
+                // The beginning of a longer key may spell one that is there already.
+                if !key.is_empty() && comma && !members.iter().any(|(name, _)| name == key) {
                     self.edit(at, at, Rule::MissingValue);
                     members.push((Cow::Owned(key.to_owned()), Value::Null));
                 } else if !key.is_empty() {

@@ -316,8 +316,9 @@ impl<'a> Parser<'a> {
 
     fn opens_comment(&self, c: char) -> bool {
         if c == '#' {
-            let line = self.slice(0, self.at).rsplit('\n').next().unwrap_or_default();
-            return line.len() < 64 && line.chars().all(is_space);
+            // A bounded look back: a line may hold any number of hashes.
+            let before = self.slice(0, self.at).chars().rev().take(64);
+            return before.take_while(|c| *c != '\n').all(is_space);
         }
         matches!(self.char_at(self.at + 1), Some('/' | '*')) && self.char_before(self.at) != Some(':')
     }
