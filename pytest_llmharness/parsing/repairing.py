@@ -13,6 +13,17 @@ if TYPE_CHECKING:
     from .._native._core import Edits
 
 
+NOTATION = frozenset(
+    {
+        "code_fence", "comma_instead_of_colon", "comment", "control_character", "double_encoding",
+        "escaped_document", "extra_colon", "extra_comma", "invalid_escape", "missing_colon", "missing_comma",
+        "number_format", "odd_space", "parentheses", "python_literal", "single_quotes", "smart_quotes",
+        "text_around", "unquoted_key",
+    }
+)  # fmt: skip
+"""The rules that change how a value is written; every other rule guesses, drops or invents."""
+
+
 class Edit(NamedTuple):
     """One change.
 
@@ -42,6 +53,11 @@ class Repaired:
     def edits(self) -> tuple[Edit, ...]:
         """The changes in the order of the text; empty where the text was JSON."""
         return edits_of(self._edits)
+
+    @property
+    def doubts(self) -> tuple[Edit, ...]:
+        """The edits that guess, drop or invent; without them the text has this reading alone."""
+        return tuple(edit for edit in self.edits if edit.rule not in NOTATION)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Repaired):
