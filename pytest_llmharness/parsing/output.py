@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from ..domain.tool import ToolCall
-from .repairing import Edit
+from .repairing import Edit, Edited
+
+if TYPE_CHECKING:
+    from .._native._core import Edits
 
 Kind: TypeAlias = Literal["text", "thinking", "tool_call", "document", "text_was_thinking"]
 
@@ -24,8 +27,7 @@ class Reading(NamedTuple):
     grammars: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ParseEvent:
+class ParseEvent(NamedTuple):
     """Something that a chunk decided.
 
     Args:
@@ -40,8 +42,8 @@ class ParseEvent:
     value: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedOutput:
+@dataclass(frozen=True, slots=True, eq=False)
+class ParsedOutput(Edited):
     """What a model's output holds.
 
     Args:
@@ -49,7 +51,6 @@ class ParsedOutput:
         thinking: the thinking, blocks joined by a blank line.
         tool_calls: the calls in the order in which they came.
         documents: the JSON values that stand in the text.
-        edits: what was changed to read the calls and documents.
         readings: which formats fit which stretch of the text.
     """
 
@@ -57,7 +58,7 @@ class ParsedOutput:
     thinking: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     documents: tuple[Any, ...] = ()
-    edits: tuple[Edit, ...] = ()
+    _edits: Edits | tuple[Edit, ...] = field(default=(), repr=False)
     readings: tuple[Reading, ...] = ()
 
     @property

@@ -11,7 +11,6 @@ from ..errors import ConfigError
 from .core import load
 from .grammar import grammars as known_grammars
 from .output import ParsedOutput, ParseEvent, Reading
-from .repairing import edits_of
 
 if TYPE_CHECKING:
     from .._native import _core as native
@@ -59,7 +58,10 @@ class OutputParser:
 
     def parse(self, text: str) -> ParsedOutput:
         """Read a whole text; whatever it is, there is a result."""
-        return _output(self._parser.parse(_encodable(text)))
+        try:
+            return _output(self._parser.parse(text))
+        except UnicodeEncodeError:
+            return _output(self._parser.parse(_encodable(text)))
 
     def stream(self) -> OutputStream:
         """Start to read one text piece by piece."""
@@ -93,7 +95,11 @@ class OutputStream:
                 where="OutputStream.feed",
                 fix="start another one: OutputParser(...).stream()",
             )
-        return [_event(*event) for event in self._stream.feed(_encodable(chunk))]
+        try:
+            events = self._stream.feed(chunk)
+        except UnicodeEncodeError:
+            events = self._stream.feed(_encodable(chunk))
+        return [_event(*event) for event in events]
 
     def close(self) -> ParsedOutput:
         """Say that the text is over, and return what it held."""
@@ -111,11 +117,7 @@ def _rebuilt(names: list[str] | None, specs: list[tuple[str, str]], strict: bool
 
 def _encodable(text: str) -> str:
     """A text whose half surrogate pairs, which no UTF-8 has, are replaced."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text
+    return text.encode("utf-8", "replace").decode()
 
 
 def _spec(tool: ToolSpec | Mapping[str, Any]) -> tuple[str, str]:
@@ -154,6 +156,6 @@ def _output(output: Any) -> ParsedOutput:
         thinking="\n\n".join(part for part in (thought.strip() for thought in thinking) if part),
         tool_calls=tuple(map(_call, calls)),
         documents=tuple(documents),
-        edits=edits_of(edits),
+        _edits=edits,
         readings=tuple(Reading(span, tuple(names)) for span, names in readings),
     )

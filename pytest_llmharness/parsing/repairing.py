@@ -36,8 +36,35 @@ class Edit(NamedTuple):
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class Repaired:
+class Edited:
+    """A reading of a text; its edits are made into tuples when they are asked for."""
+
+    __slots__: tuple[str, ...] = ()
+
+    _edits: Edits | tuple[Edit, ...]
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The changes in the order of the text; empty where it was read as it is."""
+        edits = self._edits
+        return edits if isinstance(edits, tuple) else tuple(Edit(*edit) for edit in edits.listed())
+
+    def _facts(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name.lstrip("_")) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Edited) or type(self) is not type(other):
+            return NotImplemented
+        return self._facts() == other._facts()
+
+    __hash__ = None  # type: ignore[assignment]  # what was read may be a dict
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self._facts()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Repaired(Edited):
     """What a text meant.
 
     Args:
@@ -50,29 +77,9 @@ class Repaired:
     _edits: Edits | tuple[Edit, ...] = field(repr=False)
 
     @property
-    def edits(self) -> tuple[Edit, ...]:
-        """The changes in the order of the text; empty where the text was JSON."""
-        return edits_of(self._edits)
-
-    @property
     def doubts(self) -> tuple[Edit, ...]:
         """The edits that guess, drop or invent; without them the text has this reading alone."""
         return tuple(edit for edit in self.edits if edit.rule not in NOTATION)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Repaired):
-            return NotImplemented
-        return (self.value, self.text, self.edits) == (other.value, other.text, other.edits)
-
-    __hash__ = None  # type: ignore[assignment]  # the value may be a dict
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Repaired, (self.value, self.text, self.edits)
-
-
-def edits_of(edits: Edits | tuple[Edit, ...]) -> tuple[Edit, ...]:
-    """Return the edits as tuples."""
-    return edits if isinstance(edits, tuple) else tuple(Edit(*edit) for edit in edits.listed())
 
 
 def repair_json(text: str) -> Repaired:

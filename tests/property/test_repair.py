@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmharness import Repaired, UnrepairableJSON, coerce_json, repair_json
+from pytest_llmharness import OutputParser, Repaired, UnrepairableJSON, coerce_json, repair_json
 
 PIECES = [
     *"{}[]():,\"'`\\/#\n -.",
@@ -110,6 +113,33 @@ def test_edits_grow_with_the_text_and_not_faster(seed: str) -> None:
     small, large = _repaired(seed * 100), _repaired(seed * 400)
     if small is not None and large is not None:  # the large one may nest too deep
         assert len(large.edits) <= 5 * len(small.edits) + 20
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+@pytest.mark.parametrize(
+    "seed", [*HOSTILE, "#", "a #", "<tool_call>", "<invoke name=", "f(x='", "Action: f\n"]
+)
+@pytest.mark.parametrize("before", ["", "a ", "[", '{"k": "'], ids=["bare", "prose", "list", "string"])
+def test_time_is_linear_in_the_text(before: str, seed: str) -> None:
+    """Four times the text takes at most ten times as long, repaired, parsed and streamed."""
+    parser = OutputParser()
+    small, large = (before + seed * (size // len(seed)) for size in (10_000, 40_000))
+
+    def streamed(text: str) -> None:
+        stream = parser.stream()
+        for at in range(0, len(text), 64):
+            stream.feed(text[at : at + 64])
+        stream.close()
+
+    for read in (_repaired, parser.parse, streamed):
+        quick = min(_seconds(lambda read=read: read(small)) for _ in range(3))
+        slow = min(_seconds(lambda read=read: read(large)) for _ in range(3))
+        assert slow < max(10 * quick, 0.05)
 
 
 @given(

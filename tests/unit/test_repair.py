@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_llmharness import UnrepairableJSON, repair_json
+from pytest_llmharness.parsing.repairing import NOTATION
 
 ROOT = Path(__file__).parents[2]
 CORPUS = Path(os.environ.get("LLMHARNESS_CORPUS", ROOT.parent / "shared" / "corpus")) / "malformed_json"
@@ -66,7 +68,16 @@ def test_every_rule_is_described() -> None:
     rules = [line.split('"')[1] for line in source.splitlines() if '=> "' in line]
     page = (ROOT / "docs" / "parsing.md").read_text()
     assert len(rules) > 40
-    assert [rule for rule in rules if f"`{rule}`" not in page] == []
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
+    kinds = {name: row[2].strip() for row in rows for name in re.findall(r"`(\w+)`", row[1])}
+    assert [rule for rule in rules if rule not in kinds] == []
+    assert {rule for rule in rules if kinds[rule] == "n"} == NOTATION
+
+
+def test_doubts_are_the_edits_beyond_notation() -> None:
+    """A reading without doubts is the only one that the text has."""
+    assert repair_json("```json\n{'a': True,} // x\n```").doubts == ()
+    assert [edit.rule for edit in repair_json("{'a': [1").doubts] == ["missing_bracket", "missing_bracket"]
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ fn depth_ends_in_a_refusal_and_not_in_the_stack() {
     }
 }
 
-const HOSTILE: [&str; 44] = [
+const HOSTILE: [&str; 46] = [
     "{",
     "[",
     "{a: ",
@@ -209,6 +209,8 @@ const HOSTILE: [&str; 44] = [
     "`",
     "call:f{",
     "\n  ",
+    "<#",
+    "a #",
 ];
 
 type Reader<'r> = (&'r str, &'r dyn Fn(&str));

@@ -28,12 +28,7 @@ impl Parser {
         if let Some(unknown) = grammars.and_then(|names| names.iter().find(known)) {
             return Err(unknown.clone());
         }
-        let mut forms = Forms::new(grammars);
-        if is_strict && grammars.is_none() {
-            forms.bare_json = false;
-            forms.bare_python = false;
-        }
-        Ok(Self { forms, tools, is_strict })
+        Ok(Self { forms: Forms::new(grammars, is_strict), tools, is_strict })
     }
 }
 
@@ -127,13 +122,11 @@ impl Machine {
     /// Say that the text is over; the last events come back.
     pub fn close(&mut self, parser: &Parser) -> Vec<Event> {
         self.run(parser, true);
-        if let State::Thinking(search, start, _) = &self.state {
-            let (start, end) = (*start, self.source.len());
-            let _ = search;
-            self.think(start, end);
+        if let State::Thinking(_, start, _) = self.state {
+            self.think(start, self.source.len());
         }
         self.state = State::Text;
-        if !parser.is_strict && parser.forms.bare_json {
+        if !parser.is_strict && parser.forms.reads_json() {
             self.damaged(parser);
         }
         self.output.edits.sort_by_key(|edit| edit.start);
@@ -420,7 +413,7 @@ impl Machine {
         if !repaired.value.is_container() || repaired.edits.is_empty() {
             return;
         }
-        let span = (0, output.text.len());
+        let span = (0, self.source.len());
         let calls = match &repaired.value {
             Value::Array(items) => items.iter().flat_map(|item| calls_of(item, Proof::Shape, span)).collect(),
             value => calls_of(value, Proof::Shape, span),
@@ -435,7 +428,12 @@ impl Machine {
         let is_complete =
             !repaired.edits.iter().any(|edit| matches!(edit.rule, Rule::MissingBracket | Rule::MissingQuote));
         let calls: Vec<Call> = calls.into_iter().filter(|call| is_complete && quoted(call)).collect();
-        let edits = repaired.edits;
+        let mut edits = repaired.edits;
+        // The text is the source without what was thinking: where it is its end, places are exact.
+        let before = self.source.strip_suffix(output.text.as_str()).map(str::len);
+        for edit in &mut edits {
+            (edit.start, edit.end) = before.map_or(span, |before| (edit.start + before, edit.end + before));
+        }
         if calls.is_empty() {
             let value = repaired.value.into_owned();
             self.output.documents.push(value);

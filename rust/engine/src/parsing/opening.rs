@@ -73,54 +73,62 @@ pub(super) struct Spot {
 /// The forms of the grammars that a parser reads.
 #[derive(Debug)]
 pub(super) struct Forms {
-    forms: Vec<(&'static str, &'static Form)>,
-    first: [bool; 256],
-    pub(super) bare_json: bool,
-    pub(super) bare_python: bool,
+    /// By the first byte of their marker.
+    marked: Vec<Vec<(&'static str, &'static Form)>>,
+    /// The grammars that read JSON, and Python calls, where no marker stands.
+    json: Vec<&'static str>,
+    python: Vec<&'static str>,
 }
 
 impl Forms {
     /// The forms of the named grammars; of all where no names are given.
-    pub(super) fn new(names: Option<&[String]>) -> Self {
+    ///
+    /// A strict reading of all grammars takes nothing for a call that has no marker.
+    pub(super) fn new(names: Option<&[String]>, is_strict: bool) -> Self {
+        let mut forms = Self { marked: vec![Vec::new(); 256], json: Vec::new(), python: Vec::new() };
         let chosen = GRAMMARS
             .iter()
             .filter(|grammar| names.is_none_or(|names| names.iter().any(|n| n == grammar.name)));
-        let mut forms: Vec<_> = THINKING.iter().map(|form| ("thinking", form)).collect();
-        forms.extend(chosen.flat_map(|grammar| grammar.forms.iter().map(|form| (grammar.name, form))));
-        let mut first = [false; 256];
-        for (_, form) in &forms {
-            if let Some(slot) =
-                form.marker.as_bytes().first().and_then(|byte| first.get_mut(usize::from(*byte)))
-            {
-                *slot = true;
+        let chosen = chosen.flat_map(|grammar| grammar.forms.iter().map(|form| (grammar.name, form)));
+        for (name, form) in THINKING.iter().map(|form| ("thinking", form)).chain(chosen) {
+            match form.shape {
+                Shape::BareJson | Shape::BarePython if is_strict && names.is_none() => {}
+                Shape::BareJson => forms.json.push(name),
+                Shape::BarePython => forms.python.push(name),
+                _ => {
+                    let first = form.marker.bytes().next().unwrap_or_default();
+                    forms.marked.get_mut(usize::from(first)).into_iter().for_each(|f| f.push((name, form)));
+                }
             }
         }
-        let has = |shape: Shape| forms.iter().any(|(_, form)| form.shape == shape);
-        let (bare_json, bare_python) = (has(Shape::BareJson), has(Shape::BarePython));
-        Self { forms, first, bare_json, bare_python }
+        forms
+    }
+
+    /// Whether JSON without a marker is read.
+    pub(super) fn reads_json(&self) -> bool {
+        !self.json.is_empty()
+    }
+
+    /// The forms whose marker starts with this byte.
+    fn marked(&self, byte: u8) -> &[(&'static str, &'static Form)] {
+        self.marked.get(usize::from(byte)).map_or(&[], Vec::as_slice)
     }
 
     /// Whether something may start with this byte.
     pub(super) fn may_open(&self, byte: u8) -> bool {
-        self.first.get(usize::from(byte)).is_some_and(|first| *first)
+        !self.marked(byte).is_empty()
             || byte == b'`'
-            || (matches!(byte, b'{' | b'[') && (self.bare_json || self.bare_python))
-            || (self.bare_python && (byte.is_ascii_alphabetic() || byte == b'_'))
+            || (matches!(byte, b'{' | b'[') && (self.reads_json() || !self.python.is_empty()))
+            || (!self.python.is_empty() && (byte.is_ascii_alphabetic() || byte == b'_'))
     }
 
     pub(super) fn open(&self, text: &str, spot: Spot, tools: &[Tool]) -> Opening {
         let Spot { at, is_last, calls, .. } = spot;
         let rest = text.get(at..).unwrap_or_default();
-        let here: Vec<_> = self
-            .forms
-            .iter()
-            .filter(|(_, form)| !form.marker.is_empty() && rest.starts_with(form.marker))
-            .collect();
+        let marked = self.marked(rest.bytes().next().unwrap_or_default());
+        let here: Vec<_> = marked.iter().filter(|(_, form)| rest.starts_with(form.marker)).collect();
         if !is_last
-            && self
-                .forms
-                .iter()
-                .any(|(_, form)| rest.len() < form.marker.len() && form.marker.starts_with(rest))
+            && marked.iter().any(|(_, form)| rest.len() < form.marker.len() && form.marker.starts_with(rest))
         {
             return Opening::Wait;
         }
@@ -152,27 +160,23 @@ impl Forms {
         let rest = text.get(at..).unwrap_or_default();
         let is_list = rest.starts_with('[');
         let is_line = !rest.starts_with('{') && starts_line(text, spot.floor, at);
-        if self.bare_python && !spot.in_code && (is_list || is_line) {
+        if !self.python.is_empty() && !spot.in_code && (is_list || is_line) {
             match pycalls::fits(rest, is_last) {
                 Fits::Maybe => return Opening::Wait,
                 Fits::Yes => {
                     let engine = PythonCalls::new(at, &[], true, false, calls);
                     let skip = rest.find('(').map_or(at + 1, |paren| at + paren);
-                    let names = self.names_of(Shape::BarePython);
+                    let names = self.python.clone();
                     return Opening::Calls(Engine::Python(engine), skip, names);
                 }
                 Fits::No => {}
             }
         }
-        if self.bare_json && rest.starts_with(['{', '[']) {
+        if self.reads_json() && rest.starts_with(['{', '[']) {
             let engine = Engine::Bare(Bare::new(at, None));
-            return Opening::Calls(engine, at + 1, self.names_of(Shape::BareJson));
+            return Opening::Calls(engine, at + 1, self.json.clone());
         }
         Opening::None
-    }
-
-    fn names_of(&self, shape: Shape) -> Vec<&'static str> {
-        self.forms.iter().filter(|(_, form)| form.shape == shape).map(|(name, _)| *name).collect()
     }
 }
 

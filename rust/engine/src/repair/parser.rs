@@ -16,6 +16,9 @@ pub(super) enum Place {
 /// Look-ahead that has no other bound may read the text this many times in all.
 const FUEL_PER_BYTE: usize = 32;
 
+/// Strict readings of a part that fail may read the text this many times in all.
+const TRIES_PER_BYTE: usize = 8;
+
 pub(super) struct Parser<'a> {
     pub(super) text: &'a str,
     pub(super) at: usize,
@@ -32,6 +35,7 @@ pub(super) struct Parser<'a> {
     places: Vec<Place>,
     counts: [usize; 3],
     fuel: usize,
+    tries: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -49,6 +53,7 @@ impl<'a> Parser<'a> {
             places: Vec::new(),
             counts: [0; 3],
             fuel: FUEL_PER_BYTE * (text.len() + 64),
+            tries: TRIES_PER_BYTE * (text.len() + 64),
         }
     }
 
@@ -255,6 +260,12 @@ impl<'a> Parser<'a> {
                     return Some(value);
                 }
             } else if matches!(c, '{' | '[' | '(') {
+                if c != '('
+                    && let Some((value, end)) = self.strict_value()
+                    && self.may_end(end)
+                {
+                    return Some(self.took(value, end));
+                }
                 self.at += 1;
                 return Some(match c {
                     '{' => self.object(true),
@@ -348,20 +359,31 @@ impl<'a> Parser<'a> {
 
     /// The container from here, where it is valid JSON and what follows is not its continuation.
     fn valid_container(&mut self) -> Option<Value<'a>> {
-        let (value, end) = match super::strict::read_at(self.text, self.at) {
-            Ok(found) => found,
-            Err(refusal) => {
-                self.pay(refusal.at().saturating_sub(self.at));
-                return None;
-            }
-        };
+        let (value, end) = self.strict_value()?;
         let next = self.past_space(end);
-        if matches!(self.char_at(next), Some(',' | '}' | ']')) {
+        let goes_on = matches!(self.char_at(next), Some(',' | '}' | ']'));
+        (!goes_on).then(|| self.took(value, end))
+    }
+
+    /// The container from here and its end, where it is valid JSON.
+    ///
+    /// Most of a damaged text is not damaged. Failures are paid for, as each level may fail anew.
+    fn strict_value(&mut self) -> Option<(Value<'a>, usize)> {
+        if self.tries == 0 {
             return None;
         }
+        // The level itself is counted where it is entered.
+        let found = super::strict::read_at(self.text, self.at, self.depth.saturating_sub(1));
+        if let Err(refusal) = found {
+            self.tries = self.tries.saturating_sub(refusal.at().saturating_sub(self.at) + 1);
+        }
+        found.ok()
+    }
+
+    fn took(&mut self, value: Value<'a>, end: usize) -> Value<'a> {
         self.at = end;
         self.closed_at = end;
-        Some(value)
+        value
     }
 
     /// `_id`, `$ref`: names that a bare word may start with, beside letters.

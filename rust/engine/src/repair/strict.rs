@@ -27,15 +27,15 @@ impl Refusal {
 /// Read a text that is one JSON value and nothing else.
 pub fn read(text: &str) -> Result<Value<'_>, Refusal> {
     let start = past_space(text.as_bytes(), 0);
-    let (value, end) = read_at(text, start)?;
+    let (value, end) = read_at(text, start, 0)?;
     let end = past_space(text.as_bytes(), end);
     if end < text.len() { Err(Refusal::Syntax(end)) } else { Ok(value) }
 }
 
-/// Read the JSON value that starts at a byte; the end of it comes along.
-pub fn read_at(text: &str, start: usize) -> Result<(Value<'_>, usize), Refusal> {
+/// Read the JSON value that starts at a byte, inside of `depth` containers; its end comes along.
+pub fn read_at(text: &str, start: usize, depth: usize) -> Result<(Value<'_>, usize), Refusal> {
     let mut reader = Reader { text, at: start, lone: None };
-    let value = reader.value(0);
+    let value = reader.value(depth);
     crate::work::tick(reader.at.saturating_sub(start));
     match (value, reader.lone) {
         (Err(refusal), _) => Err(refusal),

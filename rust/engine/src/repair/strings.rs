@@ -205,11 +205,11 @@ impl<'a> Parser<'a> {
     }
 
     /// Whether what follows a position may follow a string here.
-    fn may_end(&mut self, at: usize) -> bool {
+    pub(super) fn may_end(&mut self, at: usize) -> bool {
         let next = self.past_space(at);
         let c = self.char_at(next);
         match self.place() {
-            Some(Place::Key) => c == Some(':'),
+            Some(Place::Key) => matches!(c, Some(':') | None),
             Some(Place::Member) => matches!(c, Some(',' | '}') | None),
             Some(Place::Item) => matches!(c, Some(',' | ']') | None),
             None => c.is_none(),
