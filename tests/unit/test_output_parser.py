@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import pickle
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -436,15 +435,6 @@ def test_every_grammar_is_tried_here_and_on_the_page() -> None:
     page = (ROOT / "docs" / "parsing.md").read_text()
     assert [name for name in names if f"| `{name}` |" not in page] == []
     assert all(row.models and row.source and row.family for row in grammars())
-
-
-def test_the_examples_of_the_page_run() -> None:
-    """Each python block of the page, as it stands there."""
-    page = (ROOT / "docs" / "parsing.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)\n```\n", page, re.DOTALL)
-    assert len(blocks) == 4
-    for block in blocks:
-        exec(block, {})
 
 
 def test_an_unknown_grammar_is_refused_at_the_door() -> None:
