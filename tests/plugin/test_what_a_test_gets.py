@@ -119,6 +119,76 @@ def test_a_live_selection_without_live_tests_fails_under_xdist(suite: pytest.Pyt
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_live_tests_that_all_lack_their_engine_are_no_success(
+    pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    """Nothing ran live, so nothing is green; a reason is said without -rs."""
+    pytester.makepyfile(
+        test_suite="""
+        import pytest
+
+        @pytest.mark.llm_live(engine="vllm")
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(llm_engine, number):
+            pass
+
+        def test_other():
+            pass
+        """
+    )
+    result = pytester.runpytest_inprocess("--llm-live", "--llm-engine=ollama", *workers)
+    result.assert_outcomes(passed=1, skipped=3)
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    [line] = [line for line in result.outlines if "had no engine" in line]
+    assert line.startswith("llmharness: 3 tests marked llm_live had no engine and did not run (-rs ")
+    assert "needs the engine vllm: pytest --llm-live --llm-engine=vllm" in line
+
+
+def test_an_engine_named_by_its_address_must_be_there(pytester: pytest.Pytester) -> None:
+    """It was asked for, so its absence is a failure, not a reason to skip."""
+    pytester.makepyfile(
+        test_suite="""
+        import pytest
+
+        @pytest.mark.llm_live
+        def test_it(llm_engine):
+            pass
+        """
+    )
+    result = pytester.runpytest_inprocess("--llm-live", "--llm-base-url=http://127.0.0.1:1/v1")
+    result.assert_outcomes(errors=1)
+    assert "no engine answers at http://127.0.0.1:1/v1: Connection refused" in result.stdout.str()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_a_record_mode_that_records_nothing_is_told(suite: pytest.Pytester, workers: tuple[str, ...]) -> None:
+    """A live test is recorded only where it runs live."""
+    result = suite.runpytest_inprocess("--llm-record-mode=rewrite", "-k", "test_live", *workers)
+    [line] = [line for line in result.outlines if "records no test" in line]
+    assert line.endswith("marked llm_live without --llm-live (1 test): add --llm-live")
+    quiet = suite.runpytest_inprocess("-k", "test_live", *workers)
+    assert "records no test" not in quiet.stdout.str()
+
+
+@pytest.mark.parametrize("script", ["'hello'", "{'n': 1}", "[None]", "7"])
+def test_a_script_that_is_none_points_to_the_test(pytester: pytest.Pytester, script: str) -> None:
+    """The failure shows the user's line and the mend, and none of our frames."""
+    pytester.makepyfile(
+        test_suite=f"""
+        def test_it(llm_harness):
+            llm_harness({script})
+        """
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert f">       llm_harness({script})" in text
+    assert "script" in text
+    assert "fix:" in text
+    assert "fixtures.py" not in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "ini", "expected"),
     [
