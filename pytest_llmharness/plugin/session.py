@@ -16,7 +16,7 @@ import pytest
 
 from ..errors import CassetteError, Unignorable
 from ..options import OPTIONS, Option
-from .case import Case, adopt, case_of, is_ours
+from .case import Case, adopt, case_of, is_ours, shared_cassettes
 
 if TYPE_CHECKING:
     from ..live.engines import Engine
@@ -91,8 +91,6 @@ class LLMSession:
         if not ours:
             return None
         if self.means["record"]:
-            from .cassette_place import shared_cassettes
-
             for case, complaint in shared_cassettes(ours):
                 self._complain(case.item, complaint)
         counts = ", ".join(f"{self.means[means]} {means}" for means in sorted(self.means))
