@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from ..errors import Unignorable
+from .case import case_of
 from .session import LLMSession, tests
 
 
@@ -19,13 +20,18 @@ def end_of_phase(session: LLMSession, item: pytest.Item) -> Iterator[None]:
     """Raise a miss that the setup, the call or the teardown of the test swallowed."""
     try:
         yield
-    except (Unignorable, KeyboardInterrupt, pytest.exit.Exception):
+    except (KeyboardInterrupt, pytest.exit.Exception):
         session.tell(item)
         raise
     except BaseException as error:
-        miss = session.tell(item)
+        from .short_trace import led_to, shorten
+
+        told = session.tell(item)
+        miss = error if isinstance(error, Unignorable) else told
         if miss is not None:
-            raise miss from error
+            raise miss from None if led_to(miss, error) else error
+        if case_of(item) is not None and not session.config.getoption("fulltrace"):
+            shorten(error)
         raise
     miss = session.tell(item)
     if miss is not None:

@@ -171,6 +171,49 @@ def test_a_record_mode_that_records_nothing_is_told(suite: pytest.Pytester, work
     assert "records no test" not in quiet.stdout.str()
 
 
+FAILING = {
+    "an error of the harness": (
+        "llm_harness(make_provider('openai', base_url='http://127.0.0.1:1/v1', model='m')).run('x').unwrap()",
+        ["ProviderUnavailable: no answer from the server", "fix:   "],
+    ),
+    "a refused connection": (
+        "llm_harness(make_provider('openai', base_url='http://127.0.0.2:1/v1', model='m')).run('x').unwrap()",
+        [
+            "the test tried to connect to 127.0.0.2:1, and nothing allows it",
+            "llm_allow_network('127.0.0.2:1')",
+        ],
+    ),
+    "an end of the script": ("llm_harness([]).run('x')", ["ScriptExhausted: the script has 0 steps"]),
+}
+
+
+@pytest.mark.parametrize(("line", "told"), FAILING.values(), ids=FAILING)
+def test_an_error_that_explains_itself_is_short(
+    pytester: pytest.Pytester, line: str, told: list[str]
+) -> None:
+    """What, where and fix at the user's own line; --full-trace shows the way through the libraries."""
+    pytester.makepyfile(
+        test_suite=f"""
+        import pytest
+        from pytest_llmharness.wiring import make_provider
+
+        @pytest.mark.llm_allow_network("127.0.0.1:1")
+        def test_it(llm_harness):
+            {line}
+        """
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    for words in told:
+        assert words in text
+    for library in ("orchestrator.py", "selector_events.py", "_client.py"):
+        assert library not in text
+    assert len(result.outlines) < 50
+    whole = pytester.runpytest_inprocess("--full-trace")
+    assert ("orchestrator.py" in whole.stdout.str()) == ("nothing allows it" not in text)
+
+
 @pytest.mark.parametrize("script", ["'hello'", "{'n': 1}", "[None]", "7"])
 def test_a_script_that_is_none_points_to_the_test(pytester: pytest.Pytester, script: str) -> None:
     """The failure shows the user's line and the mend, and none of our frames."""
