@@ -66,7 +66,7 @@ class PythonEngine:
 
     def _findings(self, source: str | bytes, at_most: int | None) -> list[Finding]:
         try:
-            value = text.read(_checked(source), integer=_integer)
+            value = text.read(_checked(source))
         except text.NoJson:
             return [("", "", "json", "null", [], None)]
         descent.run.set(descent.Run(self._remember))
@@ -109,7 +109,7 @@ class PythonEngine:
 
 def _read(uri: str, document: str) -> Any:
     try:
-        return text.read(document, integer=_integer)
+        return text.read(document)
     except text.NoJson:
         raise ValueError("json", uri, None) from None
 
@@ -118,12 +118,6 @@ def _checked(source: object) -> str | bytes:
     if isinstance(source, (str, bytes)):
         return source
     raise TypeError(f"the text to check must be str or bytes, not {type(source).__name__}")
-
-
-def _integer(digits: str) -> int | float:
-    """Keep what fits 64 bits exact, as the core does."""
-    number = int(digits)
-    return number if -(2**63) <= number < 2**64 else float(digits)
 
 
 def _format_checker(kind: Any, formats: Formats) -> jsonschema.FormatChecker | None:

@@ -44,17 +44,17 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
     out.extend(text.as_bytes());
 }
 
-fn write_number(number: Number, out: &mut Vec<u8>) {
-    match number.plain() {
-        Number::Int(whole) => {
-            out.push(b'i');
-            out.extend(whole.to_le_bytes());
-        }
-        Number::Float(float) => {
-            out.push(b'd');
-            out.extend(float.to_le_bytes());
-        }
+fn write_number(number: Number<'_>, out: &mut Vec<u8>) {
+    if let Number::Float(float) = number
+        && float.fract() != 0.0
+    {
+        out.push(b'd');
+        out.extend(float.to_le_bytes());
+        return;
     }
+    // Whatever is whole has one spelling, and no other starts with a digit or a minus.
+    out.extend(number.spelling().into_bytes());
+    out.push(b'.');
 }
 
 fn write_array(text: &[u8], at: usize, out: &mut Vec<u8>) -> Option<usize> {
@@ -112,6 +112,9 @@ mod tests {
             ("1", "1.0"),
             ("100", "1e2"),
             ("0", "-0.0"),
+            ("0", "-0"),
+            ("18446744073709551616", "18446744073709551616.0"),
+            ("1e2", "1E+02"),
             (r#""a""#, r#""\u0061""#),
             ("[ 1 , 2 ]", "[1,2]"),
             (r#"{"a":1,"b":2}"#, r#"{ "b" : 2.0, "a":1 }"#),
@@ -123,7 +126,8 @@ mod tests {
 
     #[test]
     fn different_values_have_different_forms() {
-        let texts = [
+        let (wide, wider) = (format!("1{}", "0".repeat(299)), format!("1{}1", "0".repeat(299)));
+        let texts: [&str; 22] = [
             "1",
             "true",
             "false",
@@ -141,6 +145,11 @@ mod tests {
             "9007199254740993",
             "9007199254740992",
             "1e300",
+            "18446744073709551616",
+            "18446744073709551617",
+            &wide,
+            &wider,
+            "12",
         ];
         for left in texts {
             for right in texts {

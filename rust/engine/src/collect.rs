@@ -8,7 +8,7 @@ use crate::program::{
     ObjectRule, Program, STRING, StringRule, push_part,
 };
 use crate::run::{Run, different, is_seen, kind_at, past_colon, repeated, within};
-use crate::scan::{Number, byte, decoded, number_end, number_in, past_space, skip, string_end};
+use crate::scan::{Limit, Number, byte, decoded, number_end, number_in, past_space, skip, string_end};
 use std::cmp::Ordering;
 
 /// One thing that is wrong.
@@ -416,15 +416,15 @@ pub fn broken_of_string(rule: &StringRule, words: &str) -> [(&'static str, bool)
 }
 
 /// (keyword, where draft 4 keeps the limit, whether it holds).
-fn bounds_of(rule: &NumberRule, number: Number) -> [(&'static str, &'static str, bool); 4] {
-    let order = |limit: Option<Number>, bad: &[Ordering]| {
-        limit.is_none_or(|limit| !bad.contains(&number.compare(limit)))
+fn bounds_of(rule: &NumberRule, number: Number<'_>) -> [(&'static str, &'static str, bool); 4] {
+    let order = |limit: &Option<Limit>, bad: &[Ordering]| {
+        limit.as_ref().is_none_or(|limit| !bad.contains(&number.compare(limit.number())))
     };
     [
-        ("minimum", "minimum", order(rule.minimum, &[Ordering::Less])),
-        ("maximum", "maximum", order(rule.maximum, &[Ordering::Greater])),
-        ("exclusiveMinimum", "minimum", order(rule.above, &[Ordering::Less, Ordering::Equal])),
-        ("exclusiveMaximum", "maximum", order(rule.below, &[Ordering::Greater, Ordering::Equal])),
+        ("minimum", "minimum", order(&rule.minimum, &[Ordering::Less])),
+        ("maximum", "maximum", order(&rule.maximum, &[Ordering::Greater])),
+        ("exclusiveMinimum", "minimum", order(&rule.above, &[Ordering::Less, Ordering::Equal])),
+        ("exclusiveMaximum", "maximum", order(&rule.below, &[Ordering::Greater, Ordering::Equal])),
     ]
 }
 

@@ -5,20 +5,21 @@
 
 use crate::canonical;
 use crate::program::{
-    ARRAY, Also, ArrayRule, Contains, FALSE, INTEGER, Kinds, NO_BIT, NULL, NUMBER, Node, NodeId, NumberRule,
-    OBJECT, ObjectRule, Program, STRING, StringRule, TRUE,
+    ARRAY, Also, ArrayRule, Contains, FALSE, FRACTION, INTEGER, Kinds, NO_BIT, NULL, NUMBER, Node, NodeId,
+    NumberRule, OBJECT, ObjectRule, Program, STRING, StringRule, TRUE,
 };
 use crate::scan::{
-    MAX_DEPTH, Number, StringEnd, byte, decoded, number_end, number_in, past_space, skip, string_end,
-    word_end,
+    Digits, MAX_DEPTH, Number, StringEnd, byte, decoded, digits_at, number_in, past_space, short, skip,
+    string_end, word_end,
 };
 use std::borrow::Cow;
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 /// One look at one text.
 pub struct Run<'t> {
     program: &'t Program,
+    nodes: &'t [Node],
     text: &'t [u8],
     depth: usize,
     /// Frames on the stack, and how many there may be.
@@ -39,6 +40,7 @@ impl<'t> Run<'t> {
     pub fn new(program: &'t Program, text: &'t [u8], room: usize) -> Self {
         Self {
             program,
+            nodes: &program.nodes,
             text,
             depth: 0,
             frames: 0,
@@ -66,9 +68,14 @@ impl<'t> Run<'t> {
     /// The position behind the value, where it satisfies the node.
     ///
     /// Where it does, it was read to its end and is JSON.
-    #[inline(always)]
+    #[inline(never)]
     pub fn value(&mut self, id: NodeId, at: usize) -> Option<usize> {
-        let node = self.program.node(id)?;
+        self.look(id, self.nodes.get(id as usize)?, at)
+    }
+
+    /// The same, once in each of the loops that matter.
+    #[inline(always)]
+    fn look(&mut self, id: NodeId, node: &'t Node, at: usize) -> Option<usize> {
         if node.also.is_empty() { self.own(node, at) } else { self.shared(id, node, at) }
     }
 
@@ -78,16 +85,19 @@ impl<'t> Run<'t> {
         let text = self.text;
         match byte(text, at) {
             b'"' if node.kinds & STRING != 0 => {
+                if !node.choices.is_empty() {
+                    return self.chosen_string(node, at + 1);
+                }
                 let end = string_end(text, at + 1)?;
                 self.high |= end.high;
-                if node.asks & STRING != 0 && !self.string(node, at + 1, end) {
+                if node.asks & STRING != 0 && !string_fits(node, text.get(at + 1..end.at)?, end) {
                     return None;
                 }
                 Some(end.at + 1)
             }
             b'-' | b'0'..=b'9' if node.kinds & NUMBER != 0 => {
-                let end = number_end(text, at)?;
-                (node.asks & NUMBER == 0 || number_holds(node, text.get(at..end)?)).then_some(end)
+                let digits = digits_at(text, at)?;
+                (node.asks & NUMBER == 0 || number_fits(node, text, at, digits)).then_some(digits.end)
             }
             b'{' if node.kinds & OBJECT != 0 => {
                 if node.asks & OBJECT == 0 {
@@ -129,14 +139,32 @@ impl<'t> Run<'t> {
             && node.choices.iter().all(|choice| choice.kinds & kind != 0 && choice.has_container(&form))
     }
 
-    fn string(&self, node: &Node, start: usize, end: StringEnd) -> bool {
-        let Some(raw) = self.text.get(start..end.at) else { return false };
-        let text = LazyText { raw, end };
-        let in_all = |text: &[u8]| node.choices.iter().all(|choice| choice.strings.find(text).is_some());
-        if !node.choices.is_empty() && !text.bytes().is_some_and(|bytes| in_all(&bytes)) {
-            return false;
+    /// Check a string of which `enum` or `const` asks something.
+    #[inline(always)]
+    fn chosen_string(&mut self, node: &Node, start: usize) -> Option<usize> {
+        if let ([choice], None) = (&*node.choices, &node.string)
+            && let Some(end) = choice.strings.written_as_any(self.text, start)
+        {
+            return Some(end);
         }
-        node.string.as_ref().is_none_or(|rule| string_holds(rule, &text))
+        self.any_chosen_string(node, start)
+    }
+
+    #[inline(never)]
+    fn any_chosen_string(&mut self, node: &Node, start: usize) -> Option<usize> {
+        if let Some(short) = short(self.text, start) {
+            self.high |= short.high;
+            let among = node.choices.iter().all(|choice| choice.strings.find_short(short).is_some());
+            let end = StringEnd { at: start + short.length, escaped: false, high: short.high };
+            let holds = among && string_fits(node, self.text.get(start..end.at)?, end);
+            return holds.then_some(end.at + 1);
+        }
+        let end = string_end(self.text, start)?;
+        self.high |= end.high;
+        let raw = self.text.get(start..end.at)?;
+        let words = decoded_bytes(raw, end)?;
+        let among = node.choices.iter().all(|choice| choice.strings.find(&words).is_some());
+        (among && string_fits(node, raw, end)).then_some(end.at + 1)
     }
 
     /// Check everything, `also` among it.
@@ -211,7 +239,7 @@ impl<'t> Run<'t> {
 
     /// Look at a value in a way that may fail without consequence.
     pub fn branch(&mut self, id: NodeId, kind: Kinds, at: usize) -> Option<usize> {
-        if self.program.node(id)?.kinds & kind == 0 {
+        if self.nodes.get(id as usize)?.kinds & kind == 0 {
             return None;
         }
         let (depth, frames, bits) = (self.depth, self.frames, self.bits.len());
@@ -239,7 +267,43 @@ impl<'t> Run<'t> {
         self.depth <= MAX_DEPTH && self.enter_frame()
     }
 
+    #[inline(always)]
+    fn leave(&mut self) {
+        self.depth -= 1;
+        self.frames -= 1;
+    }
+
     fn array(&mut self, rule: &'t ArrayRule, start: usize) -> Option<usize> {
+        if rule.is_plain { self.plain_array(rule, start) } else { self.any_array(rule, start) }
+    }
+
+    #[inline(never)]
+    fn plain_array(&mut self, rule: &'t ArrayRule, start: usize) -> Option<usize> {
+        let text = self.text;
+        if !self.enter() {
+            return None;
+        }
+        let node = self.nodes.get(rule.rest as usize)?;
+        let mut count = 0;
+        let mut at = past_space(text, start + 1);
+        if byte(text, at) != b']' {
+            loop {
+                at = self.look(rule.rest, node, at)?;
+                count += 1;
+                at = past_space(text, at);
+                match byte(text, at) {
+                    b',' => at = past_space(text, at + 1),
+                    b']' => break,
+                    _ => return None,
+                }
+            }
+        }
+        self.leave();
+        within(count, rule.least, rule.most).then_some(at + 1)
+    }
+
+    #[inline(never)]
+    fn any_array(&mut self, rule: &'t ArrayRule, start: usize) -> Option<usize> {
         let text = self.text;
         if !self.enter() {
             return None;
@@ -267,8 +331,7 @@ impl<'t> Run<'t> {
                 }
             }
         }
-        self.depth -= 1;
-        self.frames -= 1;
+        self.leave();
         let holds = within(count as u64, rule.least, rule.most)
             && rule.contains.as_ref().is_none_or(|contains| within(contained, contains.least, contains.most))
             && places.is_none_or(|places| repeated(text, &places).is_none());
@@ -280,6 +343,62 @@ impl<'t> Run<'t> {
     }
 
     fn object(&mut self, rule: &'t ObjectRule, start: usize) -> Option<usize> {
+        if rule.is_plain { self.plain_object(rule, start) } else { self.any_object(rule, start) }
+    }
+
+    #[inline(never)]
+    fn plain_object(&mut self, rule: &'t ObjectRule, start: usize) -> Option<usize> {
+        let text = self.text;
+        if !self.enter() {
+            return None;
+        }
+        let mut seen = 0_u64;
+        let mut next = 0;
+        let mut at = past_space(text, start + 1);
+        if byte(text, at) != b'}' {
+            loop {
+                if byte(text, at) != b'"' {
+                    return None;
+                }
+                let key = at + 1;
+                let (number, end) = match rule.names.written(next, text, key) {
+                    Some(end) => (Some(next), end),
+                    None => self.name(rule, key)?,
+                };
+                let member = number.and_then(|number| rule.members.get(number));
+                let (id, flag) = member.map_or((rule.rest, 0), |member| (member.node, member.flag));
+                next = number.map_or(next, |number| number + 1);
+                seen |= flag;
+                let value = past_colon(text, end)?;
+                at = self.look(id, self.nodes.get(id as usize)?, value)?;
+                at = past_space(text, at);
+                match byte(text, at) {
+                    b',' => at = past_space(text, at + 1),
+                    b'}' => break,
+                    _ => return None,
+                }
+            }
+        }
+        self.leave();
+        if rule.required.first & !seen == 0 { Some(at + 1) } else { None }
+    }
+
+    /// The number of the name whose content starts at `key`, if the schema knows it, and its end.
+    #[inline(never)]
+    fn name(&mut self, rule: &ObjectRule, key: usize) -> Option<(Option<usize>, usize)> {
+        let text = self.text;
+        if let Some(short) = short(text, key) {
+            self.high |= short.high;
+            return Some((rule.names.find_short(short), key + short.length + 1));
+        }
+        let quote = string_end(text, key)?;
+        self.high |= quote.high;
+        let name = decoded_bytes(text.get(key..quote.at)?, quote)?;
+        Some((rule.names.find(&name), quote.at + 1))
+    }
+
+    #[inline(never)]
+    fn any_object(&mut self, rule: &'t ObjectRule, start: usize) -> Option<usize> {
         let text = self.text;
         if !self.enter() {
             return None;
@@ -299,24 +418,16 @@ impl<'t> Run<'t> {
                     return None;
                 }
                 let key = at + 1;
-                let end;
-                if let Some(found) = rule.names.written(next, text, key) {
-                    end = found;
-                    at = past_colon(text, end)?;
-                    at = self.member(rule, next, wide, &mut seen, at)?;
-                    next += 1;
+                let (number, end) = match rule.names.written(next, text, key) {
+                    Some(end) => (Some(next), end),
+                    None => self.name(rule, key)?,
+                };
+                let value = past_colon(text, end)?;
+                if let Some(number) = number {
+                    at = self.member(rule, number, wide, &mut seen, value)?;
+                    next = number + 1;
                 } else {
-                    let quote = string_end(text, key)?;
-                    self.high |= quote.high;
-                    let name = decoded_bytes(text.get(key..quote.at)?, quote)?;
-                    end = quote.at + 1;
-                    at = past_colon(text, end)?;
-                    if let Some(number) = rule.names.find(&name) {
-                        at = self.member(rule, number, wide, &mut seen, at)?;
-                        next = number + 1;
-                    } else {
-                        at = self.stranger(rule, &name, at)?;
-                    }
+                    at = self.stranger(rule, key, value)?;
                 }
                 if let Some(naming) = rule.naming
                     && !self.names(naming, key - 1)
@@ -340,7 +451,7 @@ impl<'t> Run<'t> {
                 .dependents
                 .iter()
                 .all(|each| !is_seen(each.bit, seen, others) || each.names.all_in(seen, others))
-            && (!counted || within(different(text, &keys) as u64, rule.least, rule.most));
+            && (!counted || as_many(text, &keys, rule));
         if !complete {
             return None;
         }
@@ -356,7 +467,6 @@ impl<'t> Run<'t> {
     }
 
     /// Check the value of a name that the schema knows.
-    #[inline(always)]
     fn member(
         &mut self,
         rule: &'t ObjectRule,
@@ -366,9 +476,9 @@ impl<'t> Run<'t> {
         at: usize,
     ) -> Option<usize> {
         let member = rule.members.get(number)?;
-        if member.bit < 64 {
-            *seen |= 1 << member.bit;
-        } else if member.bit != NO_BIT
+        *seen |= member.flag;
+        if member.flag == 0
+            && member.bit != NO_BIT
             && let Some(word) = self.bits.get_mut(wide + member.bit as usize / 64 - 1)
         {
             *word |= 1 << (member.bit % 64);
@@ -380,15 +490,16 @@ impl<'t> Run<'t> {
         Some(end)
     }
 
-    /// Check the value of a name that the schema does not know.
-    fn stranger(&mut self, rule: &'t ObjectRule, name: &[u8], at: usize) -> Option<usize> {
+    /// Check the value of a name, whose content starts at `key`, that the schema does not know.
+    fn stranger(&mut self, rule: &'t ObjectRule, key: usize, at: usize) -> Option<usize> {
         if rule.patterns.is_empty() {
             return self.value(rule.rest, at);
         }
-        let name = std::str::from_utf8(name).ok()?;
+        let quote = string_end(self.text, key)?;
+        let name = decoded(self.text.get(key..quote.at)?, quote.escaped)?;
         let mut end = None;
         for (pattern, node) in &rule.patterns {
-            if pattern.holds(name) {
+            if pattern.holds(&name) {
                 end = Some(self.value(*node, at)?);
             }
         }
@@ -408,10 +519,6 @@ struct LazyText<'t> {
 }
 
 impl<'t> LazyText<'t> {
-    fn bytes(&self) -> Option<Cow<'t, [u8]>> {
-        decoded_bytes(self.raw, self.end)
-    }
-
     fn words(&self) -> Option<Cow<'t, str>> {
         decoded(self.raw, self.end.escaped)
     }
@@ -426,6 +533,18 @@ fn decoded_bytes(raw: &[u8], end: StringEnd) -> Option<Cow<'_, [u8]>> {
     }
 }
 
+/// Whether a string satisfies the rule of the node, if it has one.
+#[inline(always)]
+fn string_fits(node: &Node, raw: &[u8], end: StringEnd) -> bool {
+    let Some(rule) = &node.string else { return true };
+    // With one byte a character, the lengths are plain to see.
+    if !end.escaped && !end.high && rule.pattern.is_none() && rule.format.is_none() {
+        return within(raw.len() as u64, rule.least, rule.most);
+    }
+    string_holds(rule, &LazyText { raw, end })
+}
+
+#[inline(never)]
 fn string_holds(rule: &StringRule, text: &LazyText<'_>) -> bool {
     length_holds(rule, text)
         && (rule.pattern.is_none() && rule.format.is_none()
@@ -448,15 +567,24 @@ fn length_holds(rule: &StringRule, text: &LazyText<'_>) -> bool {
     text.words().is_some_and(|words| within(words.chars().count() as u64, rule.least, rule.most))
 }
 
-#[inline]
-pub fn number_holds(node: &Node, digits: &[u8]) -> bool {
-    if let Some(rule) = &node.number
-        && node.choices.is_empty()
-        && node.types & NUMBER != INTEGER
-        && fraction_holds(rule, digits)
-    {
-        return true;
+/// Whether a number that was just read satisfies the node.
+#[inline(always)]
+fn number_fits(node: &Node, text: &[u8], at: usize, digits: Digits) -> bool {
+    if let (true, Some((low, high))) = (node.is_span, digits.between) {
+        let within = node.least <= low && high <= node.most;
+        if low == high {
+            return within;
+        }
+        // It lies between two integers; where both hold, it does, however it is rounded.
+        if within && node.types & FRACTION != 0 {
+            return true;
+        }
     }
+    text.get(at..digits.end).is_some_and(|digits| number_holds(node, digits))
+}
+
+#[inline(never)]
+pub fn number_holds(node: &Node, digits: &[u8]) -> bool {
     if node.is_draft_4
         && node.types & NUMBER == INTEGER
         && digits.iter().any(|digit| matches!(digit, b'.' | b'e' | b'E'))
@@ -469,38 +597,11 @@ pub fn number_holds(node: &Node, digits: &[u8]) -> bool {
         && node.number.as_ref().is_none_or(|rule| rule_holds(rule, number, digits))
 }
 
-/// Whether a number with few digits before its point is plainly within the bounds.
-///
-/// It lies between two neighbouring integers; where both of these hold, it does, however it is
-/// rounded. What cannot be told this way is false, and looked at again as a double.
-#[inline]
-fn fraction_holds(rule: &NumberRule, digits: &[u8]) -> bool {
-    let mut whole = 0_i128;
-    for (place, &digit) in digits.iter().take(10).enumerate() {
-        match digit {
-            b'0'..=b'9' => whole = whole * 10 + i128::from(digit - b'0'),
-            b'.' if place > 0 => {
-                let exponent =
-                    digits.get(place..).unwrap_or_default().iter().any(|digit| matches!(digit, b'e' | b'E'));
-                let (floor, ceiling) = (Number::Int(whole), Number::Int(whole + 1));
-                return !exponent
-                    && rule.multiple.is_none()
-                    && rule.minimum.is_none_or(|limit| floor.compare(limit) != Ordering::Less)
-                    && rule.maximum.is_none_or(|limit| ceiling.compare(limit) != Ordering::Greater)
-                    && rule.above.is_none_or(|limit| floor.compare(limit) == Ordering::Greater)
-                    && rule.below.is_none_or(|limit| ceiling.compare(limit) == Ordering::Less);
-            }
-            _ => return false,
-        }
-    }
-    false
-}
-
-fn rule_holds(rule: &NumberRule, number: Number, digits: &[u8]) -> bool {
-    rule.minimum.is_none_or(|limit| number.compare(limit) != Ordering::Less)
-        && rule.maximum.is_none_or(|limit| number.compare(limit) != Ordering::Greater)
-        && rule.above.is_none_or(|limit| number.compare(limit) == Ordering::Greater)
-        && rule.below.is_none_or(|limit| number.compare(limit) == Ordering::Less)
+fn rule_holds(rule: &NumberRule, number: Number<'_>, digits: &[u8]) -> bool {
+    rule.minimum.as_ref().is_none_or(|limit| number.compare(limit.number()) != Ordering::Less)
+        && rule.maximum.as_ref().is_none_or(|limit| number.compare(limit.number()) != Ordering::Greater)
+        && rule.above.as_ref().is_none_or(|limit| number.compare(limit.number()) == Ordering::Greater)
+        && rule.below.as_ref().is_none_or(|limit| number.compare(limit.number()) == Ordering::Less)
         && rule.multiple.as_ref().is_none_or(|multiple| multiple.holds(number, digits))
 }
 
@@ -525,8 +626,8 @@ pub fn kind_at(text: &[u8], at: usize) -> Option<Kinds> {
 
 #[inline(always)]
 pub fn past_colon(text: &[u8], at: usize) -> Option<usize> {
-    let at = past_space(text, at);
-    (byte(text, at) == b':').then(|| past_space(text, at + 1))
+    let at = if byte(text, at) == b':' { at } else { past_space(text, at) };
+    if byte(text, at) == b':' { Some(past_space(text, at + 1)) } else { None }
 }
 
 pub fn is_seen(bit: u32, first: u64, others: &[u64]) -> bool {
@@ -537,13 +638,27 @@ pub fn is_seen(bit: u32, first: u64, others: &[u64]) -> bool {
     }
 }
 
+/// Whether the different names that start at these positions are as many as the rule asks for.
+fn as_many(text: &[u8], keys: &[usize], rule: &ObjectRule) -> bool {
+    let all = keys.len() as u64;
+    if all < rule.least {
+        return false;
+    }
+    // Fewer than `least` there are only where some name comes twice.
+    let few = rule.most.is_none_or(|most| all <= most);
+    few && rule.least <= 1 || within(different(text, keys) as u64, rule.least, rule.most)
+}
+
 /// How many different names start at these positions.
 pub fn different(text: &[u8], keys: &[usize]) -> usize {
     let name = |&key: &usize| {
         let end = string_end(text, key)?;
         decoded_bytes(text.get(key..end.at)?, end)
     };
-    keys.iter().map(name).collect::<HashSet<_>>().len()
+    let mut names: Vec<_> = keys.iter().map(name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.len()
 }
 
 /// The first item that equals an earlier one: (its number, the earlier one's).

@@ -2,7 +2,7 @@
 
 use super::{ARRAY, FALSE, FRACTION, INTEGER, Kinds, NULL, NUMBER, Names, OBJECT, STRING, TRUE};
 use crate::canonical::{self, canonical_of};
-use crate::scan::{Number, decoded, number_end, number_in, string_end};
+use crate::scan::{Limit, Number, decoded, number_end, number_in, string_end};
 use serde_json::Value;
 
 /// The values of one `enum` or `const`.
@@ -11,7 +11,7 @@ pub struct Choice {
     /// The kinds of the values.
     pub kinds: Kinds,
     pub strings: Names,
-    pub numbers: Box<[Number]>,
+    pub numbers: Box<[Limit]>,
     /// Arrays and objects in their canonical form.
     pub containers: Box<[Box<[u8]>]>,
 }
@@ -28,9 +28,10 @@ impl Choice {
                 Value::Bool(false) => FALSE,
                 Value::Bool(true) => TRUE,
                 Value::Number(number) => {
-                    let number = Number::of(number)?;
+                    let number = Limit::of(number)?;
+                    let kind = if number.number().is_whole() { INTEGER } else { FRACTION };
                     numbers.push(number);
-                    if number.is_whole() { INTEGER } else { FRACTION }
+                    kind
                 }
                 Value::String(text) => {
                     strings.push(text);
@@ -70,8 +71,8 @@ impl Choice {
         })
     }
 
-    pub fn has_number(&self, number: Number) -> bool {
-        self.numbers.iter().any(|each| each.equals(number))
+    pub fn has_number(&self, number: Number<'_>) -> bool {
+        self.numbers.iter().any(|each| each.number().equals(number))
     }
 
     pub fn has_container(&self, canonical: &[u8]) -> bool {

@@ -9,7 +9,7 @@ use super::{
     STRING, StringRule, TRUE, Wording,
 };
 use crate::documents::Documents;
-use crate::scan::Number;
+use crate::scan::{Limit, number_in};
 use jsonschema::Draft;
 use referencing::{Registry, Resolver, SPECIFICATIONS};
 use serde_json::{Map, Value};
@@ -258,7 +258,7 @@ impl<'d> Compiler<'d> {
             node.asks |= if asked { kinds } else { 0 };
         }
         node.also = self.also(task)?;
-        Ok(node)
+        Ok(node.finish())
     }
 
     fn string_rule(&mut self, members: &'d Members, draft: Draft) -> Compiled<Option<StringRule>> {
@@ -315,6 +315,7 @@ impl<'d> Compiler<'d> {
     fn array_rule(&mut self, task: &Task<'d>) -> Compiled<Option<ArrayRule>> {
         let (members, draft) = (task.members, task.scope.draft);
         let mut rule = ArrayRule {
+            is_plain: false,
             least: count(members, "minItems")?.unwrap_or(0),
             most: count(members, "maxItems")?,
             unique: members.get("uniqueItems") == Some(&Value::Bool(true)),
@@ -346,7 +347,7 @@ impl<'d> Compiler<'d> {
             || rule.unique
             || !rule.prefix.is_empty()
             || rule.rest != ANY;
-        Ok((asks || rule.contains.is_some()).then_some(rule))
+        Ok((asks || rule.contains.is_some()).then(|| rule.finish()))
     }
 
     fn also(&mut self, task: &Task<'d>) -> Compiled<Box<[Also]>> {
@@ -434,7 +435,7 @@ impl<'d> Compiler<'d> {
             && rule.patterns.is_empty()
             && rule.rest == ANY
             && rule.naming.is_none();
-        Ok((!silent).then_some(rule))
+        Ok((!silent).then(|| rule.finish()))
     }
 
     fn patterns_of(&mut self, task: &Task<'d>) -> Compiled<Box<[(Wording, NodeId)]>> {
@@ -491,7 +492,8 @@ impl<'d> KnownNames<'d> {
             }
             let first = nodes.remove(0);
             nodes.retain(|&node| node != ANY);
-            Member { node: first, more: nodes.into(), bit: *bit, covered }
+            let flag = if *bit < 64 { 1 << *bit } else { 0 };
+            Member { node: first, more: nodes.into(), bit: *bit, flag, covered }
         };
         (names, self.list.iter().map(member).collect())
     }
@@ -578,7 +580,7 @@ fn choices_of(members: &Members, draft: Draft) -> Compiled<Box<[Choice]>> {
 fn number_rule(members: &Members, draft: Draft) -> Compiled<Option<NumberRule>> {
     let bound = |keyword| match members.get(keyword) {
         None => Ok(None),
-        Some(Value::Number(number)) => Number::of(number).map(Some).ok_or(Refusal),
+        Some(Value::Number(number)) => Limit::of(number).map(Some).ok_or(Refusal),
         Some(_) => Err(Refusal),
     };
     let mut rule =
@@ -601,10 +603,14 @@ fn number_rule(members: &Members, draft: Draft) -> Compiled<Option<NumberRule>> 
 fn count(members: &Members, keyword: &str) -> Compiled<Option<u64>> {
     match members.get(keyword) {
         None => Ok(None),
-        Some(Value::Number(number)) => match Number::of(number).map(Number::plain) {
-            Some(Number::Int(whole)) => u64::try_from(whole).map(Some).map_err(|_| Refusal),
-            _ => Err(Refusal),
-        },
+        // More than 64 bits count is more than any text has.
+        Some(Value::Number(number)) => {
+            let count = number_in(number.to_string().as_bytes()).spelling();
+            if !count.bytes().all(|digit| digit.is_ascii_digit()) {
+                return Err(Refusal);
+            }
+            Ok(Some(count.parse().unwrap_or(u64::MAX)))
+        }
         Some(_) => Err(Refusal),
     }
 }

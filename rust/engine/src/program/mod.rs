@@ -2,6 +2,7 @@
 
 mod choice;
 mod compile;
+mod ecma;
 mod multiple;
 mod name;
 mod wording;
@@ -12,7 +13,7 @@ pub use multiple::Multiple;
 pub use name::Names;
 pub use wording::Wording;
 
-use crate::scan::Number;
+use crate::scan::{Limit, Number};
 
 /// A node by its place in the program.
 pub type NodeId = u32;
@@ -76,6 +77,11 @@ pub struct Node {
     pub types: Kinds,
     /// In draft 4, 1.0 is no integer, and bounds are exclusive by a flag.
     pub is_draft_4: bool,
+    /// Whether an integer is decided by `least` and `most` alone, and a fraction too where both
+    /// its neighbours are.
+    pub is_span: bool,
+    pub least: i64,
+    pub most: i64,
     pub choices: Box<[Choice]>,
     pub string: Option<Box<StringRule>>,
     pub number: Option<Box<NumberRule>>,
@@ -86,6 +92,18 @@ pub struct Node {
     /// Its own place in the program.
     pub id: NodeId,
     pub home: Home,
+}
+
+impl Node {
+    /// Note what makes the common checks short; the last step of making a node.
+    pub fn finish(mut self) -> Self {
+        let chosen = self.choices.iter().any(|choice| choice.kinds & NUMBER != 0);
+        let (least, most) = self.number.as_ref().map_or((i64::MIN, i64::MAX), |rule| rule.span());
+        let divided = self.number.as_ref().is_some_and(|rule| rule.multiple.is_some());
+        self.is_span = !chosen && !divided;
+        (self.least, self.most) = (least, most);
+        self
+    }
 }
 
 /// A keyword that applies schemas to the very value.
@@ -114,14 +132,34 @@ pub struct StringRule {
 
 #[derive(Default)]
 pub struct NumberRule {
-    pub minimum: Option<Number>,
-    pub maximum: Option<Number>,
-    pub above: Option<Number>,
-    pub below: Option<Number>,
+    pub minimum: Option<Limit>,
+    pub maximum: Option<Limit>,
+    pub above: Option<Limit>,
+    pub below: Option<Limit>,
     pub multiple: Option<Multiple>,
 }
 
+impl NumberRule {
+    /// The integers of at most 18 digits that are within the bounds: the least and the most.
+    fn span(&self) -> (i64, i64) {
+        // Doubles and wide integers saturate, beyond what has 18 digits.
+        let fit = |limit: &Limit, rounded: fn(f64) -> f64| match limit.number() {
+            Number::Int(whole) => whole.clamp(i64::MIN.into(), i64::MAX.into()) as i64,
+            wide => rounded(wide.rounded()) as i64,
+        };
+        let up = |limit| fit(limit, f64::ceil);
+        let down = |limit| fit(limit, f64::floor);
+        let minimum = self.minimum.as_ref().map_or(i64::MIN, up);
+        let maximum = self.maximum.as_ref().map_or(i64::MAX, down);
+        let above = self.above.as_ref().map_or(i64::MIN, |limit| down(limit).saturating_add(1));
+        let below = self.below.as_ref().map_or(i64::MAX, |limit| up(limit).saturating_sub(1));
+        (minimum.max(above), maximum.min(below))
+    }
+}
+
 pub struct ArrayRule {
+    /// Whether its items are all alike, and nothing is asked of them together but their number.
+    pub is_plain: bool,
     pub least: u64,
     pub most: Option<u64>,
     pub unique: bool,
@@ -140,8 +178,18 @@ pub struct Contains {
     pub most: Option<u64>,
 }
 
+impl ArrayRule {
+    /// Note what makes the common check short; the last step of making a rule.
+    pub fn finish(mut self) -> Self {
+        self.is_plain = !self.unique && self.prefix.is_empty() && self.contains.is_none();
+        self
+    }
+}
+
 #[derive(Default)]
 pub struct ObjectRule {
+    /// Whether nothing but the names and the values of members matters.
+    pub is_plain: bool,
     pub least: u64,
     pub most: Option<u64>,
     /// All names that the schema tells apart, in its order.
@@ -174,6 +222,18 @@ pub struct Dependent {
 }
 
 impl ObjectRule {
+    /// Note what makes the common check short; the last step of making a rule.
+    pub fn finish(mut self) -> Self {
+        self.is_plain = self.least == 0
+            && self.most.is_none()
+            && self.bits <= 64
+            && self.patterns.is_empty()
+            && self.naming.is_none()
+            && self.dependents.is_empty()
+            && self.dependent_schemas.is_empty();
+        self
+    }
+
     /// The schemas of a member that a name or a pattern covers; none where neither does.
     pub fn nodes_of(&self, number: Option<usize>, name: &str) -> impl Iterator<Item = NodeId> {
         let member = number.and_then(|number| self.members.get(number));
@@ -192,6 +252,8 @@ pub struct Member {
     pub more: Box<[NodeId]>,
     /// The bit that says it is there; [`NO_BIT`] where nobody asks.
     pub bit: u32,
+    /// The same in the first word of bits; none where it is in another.
+    pub flag: u64,
     /// Whether `properties` or a pattern covers it.
     pub covered: bool,
 }

@@ -1,5 +1,6 @@
 //! What a string has to be like: a pattern, or a format of the dialect.
 
+use super::ecma::{spelled_out, with_own_meanings};
 use jsonschema::{Draft, Validator};
 use jsonschema_regex::{
     PatternAnalysis, analyze_pattern, contains_ecma_whitespace, is_valid_ecma_regex, to_rust_regex,
@@ -55,13 +56,17 @@ impl Wording {
             Some(PatternAnalysis::NoWhitespace) => return Some(Self::NoSpace),
             None => {}
         }
-        if !is_valid_ecma_regex(source) {
+        let source = spelled_out(source);
+        if !is_valid_ecma_regex(&source) {
             return None;
         }
-        let translated = to_rust_regex(source).ok()?;
-        match regex::Regex::new(&translated) {
+        let translated = to_rust_regex(&source).ok()?;
+        match regex::Regex::new(&with_own_meanings(&translated, true)) {
             Ok(linear) => Some(Self::Matches(Arc::new(linear))),
-            Err(_) => fancy_regex::Regex::new(&translated).ok().map(|regex| Self::Searches(Arc::new(regex))),
+            Err(_) => {
+                let regex = fancy_regex::Regex::new(&with_own_meanings(&translated, false)).ok()?;
+                Some(Self::Searches(Arc::new(regex)))
+            }
         }
     }
 

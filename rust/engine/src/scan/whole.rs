@@ -5,6 +5,7 @@ use super::{MAX_DEPTH, byte, number_end, past_space, string_end, word_end};
 /// The position behind any JSON value, nested at most [`MAX_DEPTH`] with the `depth` around it.
 ///
 /// `high` becomes true where a byte that is not ASCII was met.
+#[inline(never)]
 pub fn skip(text: &[u8], start: usize, depth: usize, high: &mut bool) -> Option<usize> {
     // One bit a level: set where it is an object.
     let mut kinds = 0_u128;

@@ -6,7 +6,7 @@
 
 use crate::program::{INTEGER, NUMBER, Node};
 use crate::run::number_holds;
-use crate::scan::Number;
+use crate::scan::{Limit, Number};
 
 const MOST_DIGITS: usize = 15;
 /// Powers of ten beyond which a double is zero or infinite, for numbers of few digits.
@@ -18,7 +18,7 @@ pub fn viable_start(node: &Node) -> bool {
 }
 
 /// Whether a number that begins with `text` may satisfy the node.
-pub fn viable(node: &Node, options: Option<&[Number]>, text: &[u8]) -> bool {
+pub fn viable(node: &Node, options: Option<&[Limit]>, text: &[u8]) -> bool {
     let (negative, rest) = match text.split_first() {
         Some((b'-', rest)) => (true, rest),
         _ => (false, text),
@@ -41,7 +41,7 @@ pub fn viable(node: &Node, options: Option<&[Number]>, text: &[u8]) -> bool {
         return true;
     }
     if let Some(options) = options {
-        return options.iter().any(|&option| begins(option, negative, digits));
+        return options.iter().any(|option| begins(option.number(), negative, digits));
     }
     let Some((low, high)) = magnitudes(node, negative) else { return false };
     let is_zero = rest == b"0" && only_digits;
@@ -84,50 +84,71 @@ fn reaches(digits: &[u8], low: f64, high: f64, whole: bool, only_digits: bool) -
 fn magnitudes(node: &Node, negative: bool) -> Option<(f64, f64)> {
     let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
     if let Some(rule) = &node.number {
-        let rounded = |number: Number| match number {
-            Number::Int(whole) => whole as f64,
-            Number::Float(float) => float,
-        };
-        low = rule.minimum.map_or(low, |limit| low.max(rounded(limit)));
-        low = rule.above.map_or(low, |limit| low.max(after(limit, 1)));
-        high = rule.maximum.map_or(high, |limit| high.min(rounded(limit)));
-        high = rule.below.map_or(high, |limit| high.min(after(limit, -1)));
+        low = rule.minimum.as_ref().map_or(low, |limit| low.max(near(limit.number(), -1)));
+        low = rule.above.as_ref().map_or(low, |limit| low.max(after(limit.number(), 1)));
+        high = rule.maximum.as_ref().map_or(high, |limit| high.min(near(limit.number(), 1)));
+        high = rule.below.as_ref().map_or(high, |limit| high.min(after(limit.number(), -1)));
     }
     let (low, high) = if negative { (-high, -low) } else { (low, high) };
     (low <= high && high >= 0.0).then_some((low.max(0.0), high))
 }
 
+/// The limit as a double; where it is none, the next one outward.
+fn near(limit: Number<'_>, outward: i32) -> f64 {
+    let float = limit.rounded();
+    match limit {
+        Number::Float(_) => float,
+        Number::Int(whole) if whole.unsigned_abs() <= 1 << 53 => float,
+        _ if outward > 0 => float.next_up(),
+        _ => float.next_down(),
+    }
+}
+
 /// The nearest double beyond a limit that must not be reached.
-fn after(limit: Number, direction: i32) -> f64 {
-    let float = match limit {
+fn after(limit: Number<'_>, direction: i32) -> f64 {
+    let float = near(limit, -direction);
+    match limit {
         // Not every integer is a double: then the limit itself is as near as it gets.
-        Number::Int(whole) if whole.unsigned_abs() > 1 << 53 => return whole as f64,
-        Number::Int(whole) => whole as f64,
-        Number::Float(float) => float,
-    };
-    if direction > 0 { float.next_up() } else { float.next_down() }
+        Number::Big(_) => float,
+        Number::Int(whole) if whole.unsigned_abs() > 1 << 53 => float,
+        _ if direction > 0 => float.next_up(),
+        _ => float.next_down(),
+    }
 }
 
 /// Whether the digits of an option begin with these.
-fn begins(option: Number, negative: bool, digits: &[u8]) -> bool {
-    let (sign, size) = match option.plain() {
-        Number::Int(whole) => (whole < 0, whole.unsigned_abs().to_string()),
-        Number::Float(float) => (float < 0.0, format!("{:?}", float.abs())),
-    };
-    let size = size.split('e').next().unwrap_or_default().replace('.', "");
-    let own = size.trim_start_matches('0').as_bytes();
-    if own.is_empty() {
-        // Any number is zero with a small enough exponent.
+fn begins(option: Number<'_>, negative: bool, digits: &[u8]) -> bool {
+    let size = option.rounded().abs();
+    if size < f64::MIN_POSITIVE {
+        // Any number is zero with a small enough exponent, and rounds far next to it.
         return true;
     }
+    let sign = option.rounded() < 0.0;
+    let own = match option {
+        Number::Float(float) => format!("{:?}", float.abs()),
+        option => option.spelling(),
+    };
+    let own = own.split('e').next().unwrap_or_default().replace(['.', '-'], "");
+    let own = own.trim_start_matches('0').as_bytes();
     // Numbers just below the option round to it, so the digits before it will do as well.
-    let padded = |number: u128| format!("{number}").into_bytes();
-    let value: u128 = std::str::from_utf8(own).ok().and_then(|own| own.parse().ok()).unwrap_or(0);
-    let near = [
-        padded(value * 1_000_000_000_000_000_000),
-        padded((value * 1_000_000_000_000_000_000).saturating_sub(1)),
-    ];
+    let padded = |own: &[u8], digit: u8| [own, &[digit; 18]].concat();
+    let near = [padded(own, b'0'), padded(&one_less(own), b'9')];
     sign == negative && (digits.is_empty() || near.iter().any(|own| own.starts_with(digits)))
+}
+
+/// The digits of the number before, without zeros in front.
+fn one_less(digits: &[u8]) -> Vec<u8> {
+    let mut less = digits.to_vec();
+    for digit in less.iter_mut().rev() {
+        if *digit == b'0' {
+            *digit = b'9';
+        } else {
+            *digit -= 1;
+            break;
+        }
+    }
+    let zeros = less.iter().take_while(|&&digit| digit == b'0').count();
+    less.split_off(zeros)
 }
 
 /// Whether some exponent that begins with `exponent` makes the number satisfy the node.

@@ -5,7 +5,7 @@ use crate::program::{
     TRUE,
 };
 use crate::run::{number_holds, string_holds_plain, within};
-use crate::scan::Number;
+use crate::scan::Limit;
 
 /// The plans of all nodes.
 pub struct Plan {
@@ -24,7 +24,7 @@ pub struct NodePlan {
     /// The strings that may be there, sorted.
     pub strings: Option<Box<[Box<str>]>>,
     /// The numbers that may be there.
-    pub numbers: Option<Box<[Number]>>,
+    pub numbers: Option<Box<[Limit]>>,
     /// The names that may be there, sorted.
     pub names: Option<Box<[Box<str>]>>,
 }
@@ -75,14 +75,10 @@ impl NodePlan {
             strings.sort_unstable();
             strings.dedup();
             plan.strings = Some(strings.into());
-            let numbers = first.numbers.iter().copied().filter(|&number| {
-                let text = match number {
-                    Number::Int(whole) => whole.to_string(),
-                    Number::Float(float) => format!("{float:?}"),
-                };
-                node.types & NUMBER != 0 && number_holds(node, text.as_bytes())
+            let numbers = first.numbers.iter().filter(|limit| {
+                node.types & NUMBER != 0 && number_holds(node, limit.number().spelling().as_bytes())
             });
-            plan.numbers = Some(numbers.collect());
+            plan.numbers = Some(numbers.cloned().collect());
         }
         plan
     }
