@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -116,19 +118,19 @@ def test_edits_grow_with_the_text_and_not_faster(seed: str) -> None:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    began = time.process_time()
     work()
-    return time.perf_counter() - began
+    return time.process_time() - began
 
 
 @pytest.mark.parametrize(
     "seed", [*HOSTILE, "#", "a #", "<tool_call>", "<invoke name=", "f(x='", "Action: f\n"]
 )
-@pytest.mark.parametrize("before", ["", "a ", "[", '{"k": "'], ids=["bare", "prose", "list", "string"])
+@pytest.mark.parametrize("before", ["", "a "], ids=["bare", "prose"])
 def test_time_is_linear_in_the_text(before: str, seed: str) -> None:
-    """Four times the text takes at most ten times as long, repaired, parsed and streamed."""
+    """Sixteen times the text takes far from 256 times as long, repaired, parsed and streamed."""
     parser = OutputParser()
-    small, large = (before + seed * (size // len(seed)) for size in (10_000, 40_000))
+    small, large = (before + seed * (size // len(seed)) for size in (4_000, 64_000))
 
     def streamed(text: str) -> None:
         stream = parser.stream()
@@ -138,8 +140,29 @@ def test_time_is_linear_in_the_text(before: str, seed: str) -> None:
 
     for read in (_repaired, parser.parse, streamed):
         quick = min(_seconds(lambda read=read: read(small)) for _ in range(3))
-        slow = min(_seconds(lambda read=read: read(large)) for _ in range(3))
-        assert slow < max(10 * quick, 0.05)
+        slow = min(_seconds(lambda read=read: read(large)) for _ in range(2))
+        assert slow < max(48 * quick, 0.1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems count the peak in other units")
+def test_memory_is_bounded_by_the_text() -> None:
+    """Half a megabyte of anything takes less than 200 bytes a byte, in a process of its own."""
+    code = (
+        "import json, resource, sys\n"
+        "from pytest_llmharness import OutputParser, UnrepairableJSON, repair_json\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "parser, before = OutputParser(), peak()\n"
+        "for seed in json.loads(sys.argv[1]):\n"
+        "    text = seed * (500_000 // len(seed))\n"
+        "    parser.parse(text)\n"
+        "    try: repair_json(text)\n"
+        "    except UnrepairableJSON: pass\n"
+        "print((peak() - before) / 1024)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(HOSTILE)], capture_output=True, text=True, check=True
+    )
+    assert float(done.stdout) < 100
 
 
 @given(

@@ -3,6 +3,7 @@
 //! A stage of its own, after repair: every rule has a cost, and of all readings of a text the
 //! cheapest one that fits is taken.
 
+mod containers;
 mod fit;
 mod words;
 
@@ -48,12 +49,6 @@ pub fn coerce(text: &str, schema: &Value<'static>) -> Option<Coerced> {
         }
     }
     best.map(|(_, coerced)| coerced)
-}
-
-/// Fit a value that is read already.
-pub fn coerce_value(value: &Value<'_>, schema: &Value<'static>) -> Option<Coerced> {
-    let found = Fitter::new(schema).fit(value, schema, "")?;
-    Some(Coerced { value: found.value, receipts: found.receipts })
 }
 
 /// What a text may be, the likeliest first.
