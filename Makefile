@@ -8,11 +8,12 @@ export LLMHARNESS_RUST := required
 # Without written bytecode pytest rewrites hypothesis anew in each of the runs inside the tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test bench lint types golden core clean
+.PHONY: help demo test fuzz bench lint types golden core clean
 
 help:
 	@echo "make demo    the example suite: replayed offline, then live on a real model server"
 	@echo "make test    the whole test suite"
+	@echo "make fuzz    the schema engines against each other, on 100,000 pairs"
 	@echo "make bench   every promised speed beside its named peer"
 	@echo "make lint    ruff, floors (import-linter), rustfmt, clippy"
 	@echo "make types   mypy --strict"
@@ -40,6 +41,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto
+
+fuzz: $(READY)
+	LLMHARNESS_FUZZ_PAIRS=100000 $(BIN)/python -m pytest -q -n auto tests/differential
 
 bench: $(READY)
 	$(BIN)/python -m bench

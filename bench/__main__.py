@@ -7,7 +7,10 @@ import sys
 
 from .row import HEAD
 
-TOPICS = ("schema", "repair", "parsing", "replay", "loop", "plugin_load")
+TOPICS = (
+    *("schema", "violations", "stream", "compile", "repair", "parsing"),
+    *("replay", "loop", "plugin_load"),
+)
 
 
 def main(chosen: list[str]) -> int:

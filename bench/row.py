@@ -20,6 +20,8 @@ class Row:
         faster: the target where we are to be so many times faster.
         slower: the target where we may be at most so many times slower.
         extra_s: the target where we may take at most so much longer, in seconds.
+
+    Without a target the row is told, not judged.
     """
 
     work: str
@@ -38,9 +40,10 @@ class Row:
     def line(self) -> str:
         """Return the row as text."""
         figure, target, met = self._judged()
-        what = f"{self.work:<34} {self.peer:<30}"
+        outcome = "told" if target == "-" else "met" if met else "NOT met"
+        what = f"{self.work:<36} {self.peer:<34}"
         figures = f"{_shown(self.ours_s):>9} {_shown(self.peer_s):>9} {figure:>14} {target:>10}"
-        return f"{what} {figures}  {'met' if met else 'NOT met'}"
+        return f"{what} {figures}  {outcome}"
 
     def _judged(self) -> tuple[str, str, bool]:
         if self.extra_s is not None:
@@ -49,11 +52,31 @@ class Row:
         if self.slower is not None:
             ratio = self.ours_s / self.peer_s
             return f"{ratio:.2f}x as long", f"<= {self.slower:g}x", ratio <= self.slower
-        wanted, ratio = self.faster or 1.0, self.peer_s / self.ours_s
-        return f"{ratio:.2f}x as fast", f">= {wanted:g}x", ratio >= wanted
+        ratio = self.peer_s / self.ours_s
+        if self.faster is None:
+            return f"{ratio:.2f}x as fast", "-", True
+        return f"{ratio:.2f}x as fast", f">= {self.faster:g}x", ratio >= self.faster
 
 
-HEAD = f"{'work':<34} {'beside':<30} {'ours':>9} {'peer':>9} {'figure':>14} {'target':>10}"
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row that cannot be measured here.
+
+    Args:
+        work: what was to be done.
+        reason: what is missing.
+    """
+
+    work: str
+    reason: str
+    met: bool = True
+
+    def line(self) -> str:
+        """Return the row as text."""
+        return f"{self.work:<36} skipped: {self.reason}"
+
+
+HEAD = f"{'work':<36} {'beside':<34} {'ours':>9} {'peer':>9} {'figure':>14} {'target':>10}"
 
 
 def together(*works: Callable[[], object], seconds: float = 0.4) -> list[float]:

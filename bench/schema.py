@@ -1,97 +1,85 @@
-"""JSON bytes to a verdict, and to all violations, beside orjson and jsonschema_rs."""
+"""JSON bytes to a verdict: beside orjson and jsonschema_rs, orjson alone, and simdjson's tape."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import jsonschema_rs
 import orjson
+import simdjson
 
 from pytest_llmharness import Schema
 
-from .row import Row, together
+from .cases import CALL, GOOD_CALL, RECORDS, documents, records, size, tool_calls
+from .row import Row, Skipped, together
 
-CALL: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "city": {"type": "string", "minLength": 1},
-        "unit": {"enum": ["c", "f"]},
-        "days": {"type": "integer", "minimum": 1, "maximum": 14},
-    },
-    "required": ["city"],
-    "additionalProperties": False,
-}
-RECORDS: dict[str, Any] = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "properties": {
-            "id": {"type": "integer"},
-            "name": {"type": "string", "maxLength": 64},
-            "tags": {"type": "array", "items": {"type": "string"}},
-            "score": {"type": "number", "minimum": 0, "maximum": 1},
-            "ok": {"type": "boolean"},
-        },
-        "required": ["id", "name", "score"],
-    },
-}
-
-
-def _records(count: int) -> bytes:
-    return json.dumps(
-        [
-            {
-                "id": number,
-                "name": f"record number {number}",
-                "tags": ["a", "bb", "ccc"],
-                "score": (number % 97) / 97,
-                "ok": number % 2 == 0,
-            }
-            for number in range(count)
-        ]
-    ).encode()
-
-
-CASES = (
-    ("a tool call", CALL, b'{"city": "Reykjavik", "unit": "c", "days": 7}'),
-    ("records", RECORDS, _records(18)),
-    ("records", RECORDS, _records(900)),
-    ("records", RECORDS, _records(4800)),
+MADE = (
+    ("a tool call", CALL, GOOD_CALL),
+    ("records", RECORDS, records(18)),
+    ("records", RECORDS, records(900)),
+    ("records", RECORDS, records(4800)),
 )
-BROKEN = b'{"city": "", "unit": "k", "days": 99, "extra": 1}'
 
 
-def rows() -> Iterator[Row]:
-    """Yield one row for each size and peer, then one for the violations."""
-    for name, schema, text in CASES:
-        ours, peer = Schema(schema), jsonschema_rs.validator_for(schema)
+def rows() -> Iterator[Row | Skipped]:
+    """Yield the rows of each size, of real schemas, and of Python values."""
+    for name, schema, text in MADE:
         wrong = text.replace(b'"c"', b'"k"').replace(b"true", b"1")
-        assert ours.accepts(text)
-        assert peer.is_valid(orjson.loads(text))
-        assert ours.accepts(wrong) == peer.is_valid(orjson.loads(wrong)) == (wrong == text)
-        best = together(
-            lambda ours=ours, text=text: ours.accepts(text),
-            lambda peer=peer, text=text: peer.is_valid(orjson.loads(text)),
-            lambda text=text: orjson.loads(text),
+        assert Schema(schema).accepts(wrong) is False
+        yield from _verdicts(f"verdict on {name}, {size(text)}", [(schema, text)])
+    found = documents()
+    for name, schema, text in found:
+        yield from _verdicts(f"verdict on {name}, {size(text)}", [(schema, text)])
+    calls = [
+        pair for pair in tool_calls() if jsonschema_rs.validator_for(pair[0]).is_valid(orjson.loads(pair[1]))
+    ]
+    if calls:
+        yield from _verdicts(f"verdicts on {len(calls)} real tool calls", calls)
+    if not (found and calls):
+        yield Skipped("verdicts on real schemas", "LLMHARNESS_CORPUS does not hold the corpus")
+    yield _values()
+
+
+def _verdicts(work: str, pairs: list[tuple[Any, bytes]]) -> Iterator[Row]:
+    ours = [(Schema(schema).accepts, text) for schema, text in pairs]
+    peers = [(jsonschema_rs.validator_for(schema).is_valid, text) for schema, text in pairs]
+    parser = simdjson.Parser()
+    assert all(accepts(text) for accepts, text in ours)
+    assert all(is_valid(orjson.loads(text)) for is_valid, text in peers)
+    assert all(Schema(schema).engine == "rust" for schema, _ in pairs)
+
+    def tape() -> None:
+        for _, text in pairs:
+            # A parser makes its next tape only when nobody reads the last one.
+            parser.parse(text)
+
+    if len(pairs) == 1:
+        (accepts, text), (is_valid, _) = ours[0], peers[0]
+        works = (
+            lambda: accepts(text),
+            lambda: is_valid(orjson.loads(text)),
+            lambda: orjson.loads(text),
+            tape,
         )
-        work = f"verdict on {name}, {_size(len(text))}"
-        yield Row(work, "orjson + jsonschema_rs", best[0], best[1], faster=4)
-        yield Row(work, "orjson alone, unchecked", best[0], best[2], faster=1.5)
-    yield _violations()
+    else:
+        works = (
+            lambda: [accepts(text) for accepts, text in ours],
+            lambda: [is_valid(orjson.loads(text)) for is_valid, text in peers],
+            lambda: [orjson.loads(text) for _, text in peers],
+            tape,
+        )
+    best = together(*works)
+    yield Row(work, "orjson + jsonschema_rs", best[0], best[1], faster=4)
+    yield Row(work, "orjson alone, unchecked", best[0], best[2], faster=1.5)
+    yield Row(work, "the floor: simdjson's tape", best[0], best[3])
 
 
-def _violations() -> Row:
+def _values() -> Row:
     ours, peer = Schema(CALL), jsonschema_rs.validator_for(CALL)
-    assert {found.keyword for found in ours.check(BROKEN).violations} == {
-        error.schema_path[-1] for error in peer.iter_errors(orjson.loads(BROKEN))
-    }
-    mine, theirs = together(
-        lambda: ours.check(BROKEN).violations, lambda: list(peer.iter_errors(orjson.loads(BROKEN)))
-    )
-    return Row("four violations, with hints", "orjson + jsonschema_rs", mine, theirs, faster=3)
-
-
-def _size(count: int) -> str:
-    return f"{count} B" if count < 1000 else f"{count / 1000:.0f} KB"
+    value = orjson.loads(GOOD_CALL)
+    assert ours.accepts_value(value)
+    assert peer.is_valid(value)
+    assert not ours.accepts_value({**value, "days": 99})
+    mine, theirs = together(lambda: ours.accepts_value(value), lambda: peer.is_valid(value))
+    return Row("verdict on a Python dict", "jsonschema_rs", mine, theirs)

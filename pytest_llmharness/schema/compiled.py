@@ -14,6 +14,7 @@ from .verdict import Verdict, Violation
 if TYPE_CHECKING:
     from .._native._core import Findings
     from .._native._core import _Finding as Finding
+    from .fallback import PythonEngine
 
 Formats: TypeAlias = bool | Mapping[str, Callable[[str], object]]
 
@@ -74,28 +75,13 @@ class Schema:
         MissingExtra: `schema` is a Python type and pydantic is not installed.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_accepts_value",
-        "_check",
-        "_draft",
-        "_formats",
-        "_registry",
-        "_stream",
-        "_text",
-        "accepts",
-        "engine",
-    )
+    __slots__ = ("__weakref__", "_core", "_recipe", "accepts", "engine")
 
     accepts: Callable[[str | bytes], bool]
     engine: str
-    _accepts_value: Callable[[object], bool | None]
-    _check: Callable[[str | bytes], Findings | list[Finding]]
-    _stream: Callable[[], Machine]
-    _text: str
-    _draft: str | None
-    _formats: Formats
-    _registry: Sequence[tuple[str, str]]
+    _core: Engine
+    # Text, draft, formats and registry: what a copy is compiled from.
+    _recipe: tuple[str, str | None, Formats, list[tuple[str, str]]]
 
     def __init__(
         self,
@@ -112,8 +98,8 @@ class Schema:
                 fix=f"use one of {', '.join(DRAFTS)}",
             )
         text = source.text_of(schema)
-        documents = [(uri, source.text_of(document)) for uri, document in (registry or {}).items()]
-        self._compile(text, draft, dict(formats) if isinstance(formats, Mapping) else formats, documents)
+        documents = [(uri, source.text_of(document)) for uri, document in registry.items()] if registry else []
+        self._compile(text, draft, formats if isinstance(formats, bool) else dict(formats), documents)
 
     def _compile(
         self, text: str, draft: str | None, formats: Formats, registry: list[tuple[str, str]]
@@ -122,37 +108,28 @@ class Schema:
             name, engine = _engine(text, draft, formats, registry)
         except ValueError as error:
             raise _refusal(text, registry, *error.args) from None
-        facts = {
-            "accepts": engine.accepts,
-            "engine": name,
-            "_check": engine.check,
-            "_accepts_value": engine.accepts_value,
-            "_stream": engine.stream,
-            "_text": text,
-            "_draft": draft,
-            "_formats": formats,
-            "_registry": registry,
-        }
-        for slot, value in facts.items():
-            object.__setattr__(self, slot, value)
+        _put_accepts(self, engine.accepts)
+        _put_engine(self, name)
+        _put_core(self, engine)
+        _put_recipe(self, (text, draft, formats, registry))
 
     @property
     def source(self) -> dict[str, Any] | bool:
         """The schema as a fresh dict, or a bool."""
-        found: dict[str, Any] | bool = json.loads(self._text)
+        found: dict[str, Any] | bool = json.loads(self._recipe[0])
         return found
 
     def check(self, text: str | bytes) -> Verdict:
         """Return the verdict on JSON text, with everything that is wrong with it."""
-        return Verdict(text, self._check(text))
+        return Verdict(text, self._core.check(text))
 
     def stream(self) -> SchemaStream:
         """Return a fresh check of a text that arrives in chunks."""
-        return SchemaStream(self._stream())
+        return SchemaStream(self._core.stream())
 
     def accepts_value(self, value: Any) -> bool:
         """Whether a Python object, as JSON, satisfies the schema."""
-        verdict = self._accepts_value(value)
+        verdict = self._core.accepts_value(value)
         if verdict is None:
             return source.first_inexpressible(value) is None and self.accepts(json.dumps(value))
         return verdict
@@ -163,7 +140,7 @@ class Schema:
         found = source.first_inexpressible(value) if text is None else None
         if found is None:
             text = json.dumps(value) if text is None else text
-            return Verdict(text, self._check(text), value)
+            return Verdict(text, self._core.check(text), value)
         pointer, what, why = found
         line = hint.of_inexpressible(pointer, what, why)
         return Verdict("", [], value, (Violation(pointer, "", "json", "a JSON value", what, line),))
@@ -175,13 +152,20 @@ class Schema:
         raise AttributeError(f"a Schema cannot be changed (tried to delete {name!r})")
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self._text, self._draft, self._formats, self._registry
+        return self._recipe
 
     def __setstate__(self, recipe: tuple[Any, ...]) -> None:
         self._compile(*recipe)
 
     def __repr__(self) -> str:
-        return f"Schema({hint.clipped(self._text, 60)}, engine={self.engine!r})"
+        return f"Schema({hint.clipped(self._recipe[0], 60)}, engine={self.engine!r})"
+
+
+# A schema cannot be changed, so its own slots are filled past its `__setattr__`.
+_put_accepts = Schema.__dict__["accepts"].__set__
+_put_engine = Schema.__dict__["engine"].__set__
+_put_core = Schema.__dict__["_core"].__set__
+_put_recipe = Schema.__dict__["_recipe"].__set__
 
 
 def _engine(
@@ -189,21 +173,30 @@ def _engine(
 ) -> tuple[str, Engine]:
     """Compile with the first engine that is there and can do what is asked."""
     if "rust" in engines and isinstance(formats, bool):
-        try:
-            from .._native._core import Schema as RustEngine
-        except ImportError:
-            pass
-        else:
-            engine = RustEngine(text, draft, formats, registry)
+        core = source.core()
+        if core is not None:
+            engine = core.Schema(text, draft, formats, registry)
             return "rust" if engine.is_own else "rust+fallback", engine
-    from .fallback import PythonEngine
-
+    fallback = _python_engine()
     try:
-        return "python", PythonEngine(text, draft, formats, registry)
+        return "python", fallback(text, draft, formats, registry)
     except RecursionError:
         raise ValueError("deep", "", None) from None
     except (TypeError, AttributeError, LookupError) as error:
         raise ValueError("other", f"the jsonschema package failed with {error!r}", None) from error
+
+
+def _python_engine() -> type[PythonEngine]:
+    try:
+        from .fallback import PythonEngine
+    except ImportError as error:
+        # Sub-interpreters refuse the core, and what the jsonschema package stands on.
+        raise ConfigError(
+            f"this interpreter can load neither the core nor the jsonschema package: {error}",
+            where="Schema(schema)",
+            fix="compile schemas in the main interpreter of the process",
+        ) from error
+    return PythonEngine
 
 
 def _refusal(
@@ -212,6 +205,8 @@ def _refusal(
     """Turn an engine's refusal into the error that says how to mend the schema."""
     if kind == "invalid" and finding is not None:
         return _broken(json.loads(text), finding)
+    if kind == "json":
+        source.checked_text(dict(registry)[detail] if detail else text)
     if kind == "reference":
         documents = [("schema", text), *((f"registry[{uri!r}]", document) for uri, document in registry)]
         places = ((name, _place_of(json.loads(document), detail)) for name, document in documents)

@@ -20,6 +20,8 @@ Explained: TypeAlias = tuple[str, str, str, str, str, str, tuple[int, int] | Non
 
 _LINE_ENDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
+_PIECES = json.JSONEncoder(ensure_ascii=False)
+
 MAX_GOT = 80
 MAX_LINE = 300
 _TOLD_APART = 3
@@ -70,10 +72,10 @@ def bounded(lines: Sequence[str], limit: int) -> str:
 
 def shown(value: Any) -> str:
     """Return a value as JSON of at most 80 characters, without writing more of it than that."""
-    if isinstance(value, str):
-        value = value[: 2 * MAX_GOT]
+    if not isinstance(value, (list, dict)):
+        return clipped(phrase.as_json(value[: 2 * MAX_GOT] if isinstance(value, str) else value), MAX_GOT)
     words = ""
-    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+    for piece in _PIECES.iterencode(value):
         words += piece[: 2 * MAX_GOT]
         if len(words) > MAX_GOT:
             break

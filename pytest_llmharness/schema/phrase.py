@@ -10,6 +10,9 @@ from . import kinds, reading
 
 WHOLE = "the answer"
 
+# One encoder for all: `json.dumps` makes a new one for every call that is not its plainest.
+as_json = json.JSONEncoder(ensure_ascii=False).encode
+
 _MOST_LISTED = 12
 _FORMATS = {
     "date-time": '"2024-01-31T09:30:00Z"',
@@ -183,7 +186,7 @@ def _listed(options: Sequence[Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    words = json.dumps(value, ensure_ascii=False)
+    words = as_json(value)
     return words if len(words) <= 60 else words[:57] + "..."
 
 

@@ -9,11 +9,13 @@ import types
 import typing
 from collections.abc import Mapping
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from ..errors import InvalidSchema, MissingExtra
 from . import text
 
+_CORE = "pytest_llmharness._native._core"
 _HALF = "it holds half of a character (a lone surrogate)"
 _FIX = "pass a dict, a bool, JSON text, a Pydantic model class or a Python type"
 
@@ -29,10 +31,16 @@ def text_of(schema: Any) -> str:
         InvalidSchema: it is none of these, or JSON cannot express it.
         MissingExtra: it is a plain type and pydantic is not installed.
     """
-    if isinstance(schema, (str, bytes)):
-        return _checked_text(schema)
-    if isinstance(schema, (bool, Mapping)):
+    # What is asked first is what comes most: looking at Mapping takes as long as reading a schema.
+    if isinstance(schema, (dict, bool)):
         return _dumped(schema)
+    if isinstance(schema, str) and schema.isascii():
+        # The engine says where it is no JSON.
+        return schema
+    if isinstance(schema, (str, bytes)):
+        return checked_text(schema)
+    if isinstance(schema, Mapping):
+        return _dumped(dict(schema))
     describe = getattr(schema, "model_json_schema", None)
     if isinstance(schema, type) and callable(describe):
         return _dumped(_described(schema, describe))
@@ -46,11 +54,20 @@ def text_of(schema: Any) -> str:
 
 def json_of(value: Any) -> str | None:
     """Return the JSON text of a value at once, where the core is there and the value is plain."""
-    try:
-        from .._native import _core
-    except ImportError:
-        return None
-    return _core.json_of(value)
+    found = core()
+    return found.json_of(value) if found else None
+
+
+def core() -> ModuleType | None:
+    """Return the compiled core; None where it is missing or this interpreter may not load it."""
+    # A look here is twenty times as quick as an import statement that finds the module loaded.
+    found = sys.modules.get(_CORE)
+    if found is None:
+        try:
+            found = import_module(_CORE)
+        except ImportError:
+            return None
+    return found
 
 
 def first_inexpressible(value: Any, pointer: str = "", depth: int = 0) -> tuple[str, str, str] | None:
@@ -93,7 +110,12 @@ def _is_finite(number: float) -> bool:
         return False
 
 
-def _checked_text(schema: str | bytes) -> str:
+def checked_text(schema: str | bytes) -> str:
+    """Return JSON text as str.
+
+    Raises:
+        InvalidSchema: it is no JSON.
+    """
     try:
         text.read(schema)
     except text.NoJson as error:
@@ -106,8 +128,6 @@ def _checked_text(schema: str | bytes) -> str:
 
 
 def _dumped(schema: Any) -> str:
-    if isinstance(schema, Mapping) and not isinstance(schema, dict):
-        schema = dict(schema)
     written = json_of(schema)
     if written is not None:
         return written

@@ -25,13 +25,13 @@ class _Late:
 
     __slots__ = ("_origin",)
 
-    _origin: tuple[Verdict, int]
+    _origin: tuple[_Told, int]
 
     def __getattr__(self, name: str) -> Any:
         if name == "_origin":
             raise AttributeError(name)
-        verdict, number = self._origin
-        for slot, fact in zip(Violation.__match_args__, verdict._explained(number), strict=True):
+        told, number = self._origin
+        for slot, fact in zip(Violation.__match_args__, told.explained(number), strict=True):
             object.__setattr__(self, slot, fact)
         object.__delattr__(self, "_origin")
         return object.__getattribute__(self, name)
@@ -93,7 +93,8 @@ class Verdict:
     def violations(self) -> tuple[Violation, ...]:
         """Everything that is wrong, in the order of the text; empty where it is valid."""
         if self._violations is None:
-            _set_violations(self, _unfilled(self._findings, self))
+            told = _Told(self._text, self._findings, self._value)
+            _set_violations(self, _unfilled(self._findings, told))
         return self._violations or ()
 
     @property
@@ -104,29 +105,13 @@ class Verdict:
             HarnessError: the text is no JSON.
         """
         if self._value is Unread:
-            _set_value(self, self._read())
+            _set_value(self, _read(self._text))
         return self._value
 
     def hint(self) -> str:
         """Return how to mend the value: a line for each violation, at most 1 KB of whole lines."""
         lines = dict.fromkeys(violation.hint for violation in self.violations)
         return hint.bounded(list(lines), MAX_HINT_BYTES)
-
-    def _read(self) -> Any:
-        try:
-            return text.read(self._text)
-        except text.NoJson as error:
-            raise HarnessError(
-                f"there is no value: the text {error}",
-                where="Verdict.value",
-                fix="read it only where the text is JSON; verdict.hint() says what is wrong with the text",
-            ) from None
-
-    def _explained(self, number: int) -> Explained:
-        finding = self._findings[number]
-        if finding[2] == "json":
-            return "", "", "json", "JSON", *hint.of_no_json(self._text), None
-        return hint.explained(self.value, finding)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Verdict):
@@ -162,13 +147,48 @@ _set_value = Verdict.__dict__["_value"].__set__
 _set_violations = Verdict.__dict__["_violations"].__set__
 
 
-def _unfilled(findings: Findings | list[Finding], verdict: Verdict) -> tuple[Violation, ...]:
+class _Told:
+    """What the violations of a verdict are told from.
+
+    It is not the verdict, which holds them: a circle would keep all of it until the next
+    collection.
+    """
+
+    __slots__ = ("_findings", "_text", "_value")
+
+    def __init__(self, source: str | bytes, findings: Findings | list[Finding], value: Any) -> None:
+        self._text = source
+        self._findings = findings
+        self._value = value
+
+    def explained(self, number: int) -> Explained:
+        """Return the facts of one violation."""
+        finding = self._findings[number]
+        if finding[2] == "json":
+            return "", "", "json", "JSON", *hint.of_no_json(self._text), None
+        if self._value is Unread:
+            self._value = _read(self._text)
+        return hint.explained(self._value, finding)
+
+
+def _read(source: str | bytes) -> Any:
+    try:
+        return text.read(source)
+    except text.NoJson as error:
+        raise HarnessError(
+            f"there is no value: the text {error}",
+            where="Verdict.value",
+            fix="read it only where the text is JSON; verdict.hint() says what is wrong with the text",
+        ) from None
+
+
+def _unfilled(findings: Findings | list[Finding], told: _Told) -> tuple[Violation, ...]:
     """Return a violation for each finding, to be filled when it is read."""
     if not isinstance(findings, list):
-        return findings.unfilled(Violation, verdict)
+        return findings.unfilled(Violation, told)
     found = [object.__new__(Violation) for _ in findings]
     for number, violation in enumerate(found):
-        object.__setattr__(violation, "_origin", (verdict, number))
+        object.__setattr__(violation, "_origin", (told, number))
     return tuple(found)
 
 

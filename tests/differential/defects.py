@@ -142,16 +142,22 @@ def _additional_items(original: Any) -> Any:
 def comparable(engine: str, places: frozenset[Place]) -> frozenset[Place]:
     """Return the places without what the engine is known to get wrong about them."""
     if engine in ("package", "fallback"):
-        # What failures evaluate is not settled: beside them nothing is said of the unevaluated.
-        others = frozenset(place for place in places if not place[1].startswith("unevaluated"))
-        places = others or places
+        # What failures evaluate is not settled: beside them, or around them, nothing is said of the unevaluated.
+        places = frozenset(place for place in places if not _is_beside_failures(place, places))
     if engine == "package":
         return frozenset(("?" if keyword == "false" else pointer, keyword) for pointer, keyword in places)
     if engine == "crate":
-        closed = {pointer for pointer, keyword in places if keyword == "additionalProperties"}
-        told = (place for place in places if place[1] != "required" or place[0] not in closed)
-        return frozenset((re.sub("/(?=/|$)", "", pointer), keyword) for pointer, keyword in told)
+        named = {(re.sub("/(?=/|$)", "", pointer), keyword) for pointer, keyword in places}
+        closed = {pointer for pointer, keyword in named if keyword == "additionalProperties"}
+        return frozenset(place for place in named if place[1] != "required" or place[0] not in closed)
     return places
+
+
+def _is_beside_failures(place: Place, places: frozenset[Place]) -> bool:
+    pointer, keyword = place
+    return keyword.startswith("unevaluated") and any(
+        not other.startswith("unevaluated") or below.startswith(pointer + "/") for below, other in places
+    )
 
 
 def gives_up(places: frozenset[Place], source: str) -> bool:

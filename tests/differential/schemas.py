@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from typing import Any
 
@@ -157,7 +158,7 @@ class SchemaSource:
     def _enum(self, _depth: int, _allow: list[str]) -> dict[str, Any]:
         values = [self.value() for _ in range(self.random.randint(1, 4))]
         # Older metaschemas want them to differ, and engines differ on what that means.
-        return {"enum": list({repr(value): value for value in values}.values())}
+        return {"enum": list({_canonical(value): value for value in values}.values())}
 
     def _const(self, _depth: int, _allow: list[str]) -> dict[str, Any]:
         return {"const": self.value()}
@@ -266,3 +267,16 @@ class SchemaSource:
 
     def _ref(self, _depth: int, allow: list[str]) -> dict[str, Any]:
         return {"$ref": self._place(self.random.choice(allow))} if allow else {}
+
+
+def _canonical(value: Any) -> str:
+    """Return the same text for all values that are equal in JSON."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list):
+            return [plain(each) for each in value]
+        if isinstance(value, dict):
+            return {name: plain(each) for name, each in value.items()}
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    return json.dumps(plain(value), sort_keys=True)

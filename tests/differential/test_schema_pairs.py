@@ -16,7 +16,7 @@ from pytest_llmharness._native._core import Schema as RustEngine
 
 from .defects import DEFECTS, Defect
 from .judges import Crate, Judge, Own, Package
-from .pairs import TEXTS_PER_SCHEMA, compared, differences
+from .pairs import TEXTS_PER_SCHEMA, compared, differences, shrunk
 from .schemas import DRAFTS, NESTED, PLAIN, SINCE, SchemaSource
 from .values import ValueSource, spelled
 
@@ -51,11 +51,12 @@ def test_defects_are_defects(defect: Defect) -> None:
 
 
 def test_a_difference_is_found_and_shrunk() -> None:
-    """The comparison is awake: a defect that is not looked past comes out, without what has no part in it."""
-    schema = {"type": "string", "minLength": 1, "pattern": "b$", "$schema": DRAFTS["7"]}
-    plain = Package(schema, "7", mended=False).judge('"b\\n"')
-    assert plain.valid
-    assert not Own(RustEngine(json.dumps(schema), None, True, [])).judge('"b\\n"').valid
+    """The comparison is awake: a defect that it does not look past comes out, without what has no part in it."""
+    schema = {"type": ["integer", "null"], "anyOf": [{"maximum": 1e300, "title": "x"}, {"type": "null"}]}
+    found = shrunk("crate", "7", schema, str(10**300 + 1))
+    assert json.loads(found.schema) == {"anyOf": [{"maximum": 1e300}]}
+    assert "valid=True" in str(found.ours)
+    assert "valid=False" in str(found.theirs)
 
 
 def test_the_material_is_what_it_should_be() -> None:

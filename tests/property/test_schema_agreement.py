@@ -12,8 +12,9 @@ Known differences between the Rust core and the fallback on the jsonschema packa
 | nesting beyond Python's recursion limit | checked | rejected, keyword "schema" | it recurses |
 | `unevaluatedItems` (2019-09) beside `items: true` | evaluated | rejected, keyword "schema" | its defect |
 | references more than 4096 in a row | InvalidSchema | rejected, keyword "schema" | it recurses |
+| more than a million ways through `unevaluated*` schemas | InvalidSchema | takes long | work doubles |
+| a name twice in an object | each is checked | the last one is | Python keeps no other |
 | alternatives that repeat at every level, deep | "schema" at the root | their place | work would double |
-| `multipleOf` for a double above 2**53 | in binary | in decimal | digits past the 17th mean nothing |
 | a value twice in an `enum` of draft 4 or 6 | taken | InvalidSchema | the metaschema forbids it |
 | a schema that refers to itself for the same value, under `not` | violated | holds | it means nothing |
 | `unevaluated*` beside a keyword that fails | evaluated | reported as well | annotations of failures differ |
@@ -23,11 +24,10 @@ Known differences between the Rust core and the fallback on the jsonschema packa
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -119,11 +119,6 @@ def schemas() -> SearchStrategy[Any]:
     return st.tuples(top, definitions).map(lambda parts: {**parts[0], "$defs": parts[1]})
 
 
-def comparable(source: str, text: str) -> bool:
-    """Whether the pair is outside the table above: no multiples of doubles above 2**53."""
-    return "multipleOf" not in source or not re.search(r"e\+|\d{17}", text)
-
-
 def outcome(engine: RustEngine | PythonEngine, text: str | bytes) -> tuple[bool, set[tuple[str, str]]]:
     found = engine.check(text)
     assert engine.accepts(text) is (not found)
@@ -139,7 +134,6 @@ def test_engines_agree_on_values(schema: Any, values: list[Any]) -> None:
     python = PythonEngine(source, None, True, [])
     for value in values:
         text = json.dumps(value)
-        assume(comparable(source, text))
         assert outcome(rust, text) == outcome(python, text)
 
 
@@ -176,7 +170,6 @@ def test_engines_agree_on_older_drafts(draft: str, data: st.DataObject) -> None:
         return
     python = PythonEngine(json.dumps(schema), draft, True, [])
     text = json.dumps(data.draw(VALUES))
-    assume(comparable(json.dumps(schema), text))
     assert outcome(rust, text) == outcome(python, text)
 
 

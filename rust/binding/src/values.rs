@@ -1,6 +1,6 @@
 //! Python values as the JSON text they are, where that is plain to see.
 
-use llmharness_engine::MAX_DEPTH;
+use llmharness_engine::{MAX_DEPTH, plain_length};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
@@ -21,7 +21,7 @@ pub fn write(value: &Bound<'_, PyAny>, out: &mut Vec<u8>, depth: usize) -> Optio
         write_int(number, out)?;
     } else if let Ok(number) = value.cast_exact::<PyFloat>() {
         let number = number.extract::<f64>().ok().filter(|number| number.is_finite())?;
-        out.extend(format!("{number:?}").as_bytes());
+        out.extend(zmij::Buffer::new().format_finite(number).as_bytes());
     } else if let Ok(truth) = value.cast_exact::<PyBool>() {
         out.extend(if truth.is_true() { &b"true"[..] } else { b"false" });
     } else if value.is_none() {
@@ -91,17 +91,15 @@ fn write_dict(members: &Bound<'_, PyDict>, out: &mut Vec<u8>, depth: usize) -> O
 fn write_str(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
-    while let Some(at) = rest.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < b' ') {
-        let (plain, after) = rest.split_at(at);
+    loop {
+        let (plain, after) = rest.split_at(plain_length(rest));
         out.extend(plain);
-        if let Some((&byte, after)) = after.split_first() {
-            match byte {
-                b'"' | b'\\' => out.extend([b'\\', byte]),
-                _ => out.extend(format!("\\u{byte:04x}").as_bytes()),
-            }
-            rest = after;
+        let Some((&byte, after)) = after.split_first() else { break };
+        match byte {
+            b'"' | b'\\' => out.extend([b'\\', byte]),
+            _ => out.extend(format!("\\u{byte:04x}").as_bytes()),
         }
+        rest = after;
     }
-    out.extend(rest);
     out.push(b'"');
 }

@@ -9,7 +9,12 @@ use crate::program::{
 };
 use crate::run::{Run, different, is_seen, kind_at, past_colon, repeated, within};
 use crate::scan::{Limit, Number, byte, decoded, number_end, number_in, past_space, skip, string_end};
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::collections::HashMap;
+
+/// The depth from which containers are no longer tried as a whole.
+const DEEP: usize = 6;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,10 +53,15 @@ pub struct Collector<'t> {
     text: &'t [u8],
     run: Run<'t>,
     depth: usize,
+    /// The depth of the value that is known to be at fault.
+    start: usize,
     pointer: String,
     pub findings: Vec<Finding>,
     room: usize,
     frames: usize,
+    visits: usize,
+    /// Where values end that were visited; kept once there were more visits than bytes.
+    ends: HashMap<(NodeId, usize), usize>,
 }
 
 impl<'t> Collector<'t> {
@@ -61,10 +71,13 @@ impl<'t> Collector<'t> {
             text,
             run: Run::new(program, text, room / 2),
             depth: 0,
+            start: 0,
             pointer: String::new(),
             findings: Vec::new(),
             room: room / 2,
             frames: 0,
+            visits: 0,
+            ends: HashMap::new(),
         }
     }
 
@@ -77,6 +90,7 @@ impl<'t> Collector<'t> {
     pub fn collect(mut self, id: NodeId, at: usize, pointer: &str) -> Self {
         pointer.clone_into(&mut self.pointer);
         self.depth = pointer.matches('/').count();
+        self.start = self.depth;
         self.value(id, at);
         self.findings.sort_by(|left, right| {
             let key = |finding: &Finding| (finding.start, finding.keyword);
@@ -99,6 +113,20 @@ impl<'t> Collector<'t> {
 
     /// The position behind the value; None only where the stack is too small or the text no JSON.
     fn value(&mut self, id: NodeId, at: usize) -> Option<usize> {
+        self.visits += 1;
+        if self.visits <= self.text.len() + 64 {
+            return self.visit(id, at);
+        }
+        // A second visit finds the same once more.
+        if let Some(&end) = self.ends.get(&(id, at)) {
+            return Some(end);
+        }
+        let end = self.visit(id, at)?;
+        self.ends.insert((id, at), end);
+        Some(end)
+    }
+
+    fn visit(&mut self, id: NodeId, at: usize) -> Option<usize> {
         self.frames += 1;
         if self.frames > self.room {
             return None;
@@ -106,6 +134,13 @@ impl<'t> Collector<'t> {
         let (program, text) = (self.program, self.text);
         let node = program.node(id)?;
         let kind = kind_at(text, at)?;
+        // Most of what is in a rejected text is fine, and the verdict on it is quick. Where it is
+        // not fine it was looked at in vain, so deep down containers are not tried.
+        let is_tried = self.depth > self.start && (self.depth < DEEP || kind & (ARRAY | OBJECT) == 0);
+        if is_tried && let Some(end) = self.end_of_valid(id, kind, at) {
+            self.frames -= 1;
+            return Some(end);
+        }
         let before = self.findings.len();
         if node.types == 0 {
             self.note(node, at, "false", Detail::Nothing);
@@ -231,16 +266,16 @@ impl<'t> Collector<'t> {
         let is_counted = rule.least > 0 || rule.most.is_some();
         let mut keys = Vec::new();
         let mut unexpected = Vec::new();
+        let mut following = 0;
         let mut next = past_space(text, at + 1);
         while byte(text, next) != b'}' {
             let key = next;
-            let quote = string_end(text, key + 1)?;
-            let name = decoded(text.get(key + 1..quote.at)?, quote.escaped)?;
+            let (number, name, end) = named(rule, following, text, key)?;
+            following = number.map_or(following, |number| number + 1);
             if is_counted {
                 keys.push(key + 1);
             }
-            next = past_colon(text, quote.at + 1)?;
-            let number = rule.names.find(name.as_bytes());
+            next = past_colon(text, end)?;
             if let Some(bit) = number.and_then(|number| rule.members.get(number)).map(|member| member.bit) {
                 note_bit(bit, &mut first, &mut others);
             }
@@ -351,8 +386,13 @@ impl<'t> Collector<'t> {
     }
 
     fn accepts(&mut self, id: NodeId, kind: Kinds, at: usize) -> bool {
+        self.end_of_valid(id, kind, at).is_some()
+    }
+
+    /// The position behind the value, where it satisfies the node.
+    fn end_of_valid(&mut self, id: NodeId, kind: Kinds, at: usize) -> Option<usize> {
         self.run.inside(self.depth);
-        self.run.branch(id, kind, at).is_some()
+        self.run.branch(id, kind, at)
     }
 
     fn below<T>(&mut self, part: Part<'_>, look: impl FnOnce(&mut Self) -> T) -> T {
@@ -367,6 +407,22 @@ impl<'t> Collector<'t> {
         self.pointer.truncate(length);
         found
     }
+}
+
+/// The member whose quoted name is at `key`: its number if the schema knows it, its name, and the
+/// position behind that. `following` is the number that comes next in the order of the schema.
+fn named<'n>(
+    rule: &'n ObjectRule,
+    following: usize,
+    text: &'n [u8],
+    key: usize,
+) -> Option<(Option<usize>, Cow<'n, str>, usize)> {
+    if let Some(end) = rule.names.written(following, text, key + 1) {
+        return Some((Some(following), Cow::Borrowed(rule.names.get(following)?), end));
+    }
+    let quote = string_end(text, key + 1)?;
+    let name = decoded(text.get(key + 1..quote.at)?, quote.escaped)?;
+    Some((rule.names.find(name.as_bytes()), name, quote.at + 1))
 }
 
 /// The way from a container to a value in it.

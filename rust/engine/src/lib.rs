@@ -12,6 +12,7 @@ mod documents;
 mod names;
 pub mod parsing;
 mod place;
+mod plain;
 mod program;
 mod reach;
 pub mod repair;
@@ -26,6 +27,6 @@ pub mod work;
 
 pub use blame::Violation;
 pub use jsonschema::Draft;
-pub use scan::MAX_DEPTH;
+pub use scan::{MAX_DEPTH, plain_length};
 pub use schema::{CompileError, Report, Schema};
 pub use stream::{Progress, Stream};

@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 const METASCHEMA_CHAIN: usize = 32;
 /// More references in a row than any schema needs.
 const MAX_CHAIN: f64 = 4096.0;
+/// More ways through the schemas of one value than any schema needs: the crate walks them all.
+const MAX_WAYS: f64 = 1e6;
 /// Beyond this many steps the search for repeating alternatives gives up and assumes them.
 const MAX_STEPS: usize = 4_000_000;
 
@@ -36,14 +38,14 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// Measure the schema; None where references go on beyond any use.
+    /// Measure the schema; None where references go on, or branch, beyond any use.
     ///
     /// References are followed by pointer, anchor and identifier. Where one of these is ambiguous
     /// every candidate is followed, so the result may be too high, never too low.
     pub fn of(documents: &Documents) -> Option<Self> {
         let graph = Graph::of(documents);
         let (chain, circular) = graph.heaviest(|_| 1.0);
-        if chain > MAX_CHAIN {
+        if chain > MAX_CHAIN || graph.ways() > MAX_WAYS {
             return None;
         }
         let chain = if circular { MAX_CHAIN.min(graph.nodes.len() as f64) } else { chain };
@@ -97,6 +99,16 @@ impl Graph {
     /// The greatest sum of `weight` on a path of schemas that look at one value, and whether
     /// some path is a circle (its way back is then left out of the sum).
     fn heaviest(&self, weight: impl Fn(usize) -> f64) -> (f64, bool) {
+        self.greatest(|at, sums| sums.fold(0.0, f64::max) + weight(at))
+    }
+
+    /// How many paths of schemas may look at one value.
+    fn ways(&self) -> f64 {
+        self.greatest(|_, sums| sums.sum::<f64>().max(1.0)).0
+    }
+
+    /// The greatest of what `combine` makes of a schema and of the results for those after it.
+    fn greatest(&self, combine: impl Fn(usize, &mut dyn Iterator<Item = f64>) -> f64) -> (f64, bool) {
         let mut marks = vec![Mark::New; self.nodes.len()];
         let mut circular = false;
         let mut heaviest = 0.0_f64;
@@ -114,9 +126,9 @@ impl Graph {
                     }
                     Mark::Open => {
                         path.pop();
-                        let best = next().filter_map(|(_, mark)| mark.sum()).fold(0.0, f64::max);
-                        heaviest = heaviest.max(best + weight(at));
-                        Mark::Done(best + weight(at))
+                        let sum = combine(at, &mut next().filter_map(|(_, mark)| mark.sum()));
+                        heaviest = heaviest.max(sum);
+                        Mark::Done(sum)
                     }
                     Mark::Done(_) => {
                         path.pop();

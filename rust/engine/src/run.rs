@@ -16,6 +16,11 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+type Look = (NodeId, bool, usize);
+
+/// How many names of an object are compared one with another.
+const FEW_KEYS: usize = 8;
+
 /// One look at one text.
 pub struct Run<'t> {
     program: &'t Program,
@@ -32,11 +37,12 @@ pub struct Run<'t> {
     /// Bits of names beyond the first 64 of each open object.
     bits: Vec<u64>,
     looks: usize,
-    outcomes: Option<HashMap<(NodeId, usize), Option<usize>>>,
+    outcomes: Option<HashMap<Look, Option<usize>>>,
 }
 
 impl<'t> Run<'t> {
     /// `room` is how many calls may nest.
+    #[inline(always)]
     pub fn new(program: &'t Program, text: &'t [u8], room: usize) -> Self {
         Self {
             program,
@@ -54,9 +60,19 @@ impl<'t> Run<'t> {
     }
 
     /// Whether the whole text is one value that satisfies the schema.
+    #[inline(always)]
     pub fn whole(&mut self) -> bool {
         let start = past_space(self.text, 0);
-        let end = self.value(self.program.root, start);
+        let id = self.program.root;
+        let end = match self.nodes.get(id as usize) {
+            // Most texts are objects; this spares small ones a call.
+            Some(Node { also, choices, object: Some(rule), .. })
+                if also.is_empty() && choices.is_empty() && byte(self.text, start) == b'{' =>
+            {
+                self.object(id, rule, start)
+            }
+            _ => self.value(id, start),
+        };
         end.is_some_and(|end| past_space(self.text, end) == self.text.len())
     }
 
@@ -104,7 +120,7 @@ impl<'t> Run<'t> {
                     return skip(text, at, self.depth, &mut self.high);
                 }
                 let end = match &node.object {
-                    Some(rule) => self.object(rule, at)?,
+                    Some(rule) => self.object(node.id, rule, at)?,
                     None => skip(text, at, self.depth, &mut self.high)?,
                 };
                 self.chosen(node, OBJECT, at).then_some(end)
@@ -114,7 +130,7 @@ impl<'t> Run<'t> {
                     return skip(text, at, self.depth, &mut self.high);
                 }
                 let end = match &node.array {
-                    Some(rule) => self.array(rule, at)?,
+                    Some(rule) => self.array(node.id, rule, at)?,
                     None => skip(text, at, self.depth, &mut self.high)?,
                 };
                 self.chosen(node, ARRAY, at).then_some(end)
@@ -170,19 +186,25 @@ impl<'t> Run<'t> {
     /// Check everything, `also` among it.
     #[inline(never)]
     fn shared(&mut self, id: NodeId, node: &'t Node, at: usize) -> Option<usize> {
+        self.remembered((id, true, at), |run| run.together(node, at))
+    }
+
+    /// Look, or recall what an earlier look at the same place by the same schema saw.
+    ///
+    /// The flag of the key tells a whole schema from its own rule for a container.
+    fn remembered(&mut self, key: Look, look: impl FnOnce(&mut Self) -> Option<usize>) -> Option<usize> {
         self.looks += 1;
-        if self.looks > self.text.len() + 64 {
-            let known = self.outcomes.get_or_insert_default().get(&(id, at));
-            if let Some(outcome) = known {
-                return *outcome;
-            }
-            let outcome = self.together(node, at);
-            if let Some(outcomes) = &mut self.outcomes {
-                outcomes.insert((id, at), outcome);
-            }
-            return outcome;
+        if self.looks <= self.text.len() + 64 {
+            return look(self);
         }
-        self.together(node, at)
+        if let Some(outcome) = self.outcomes.get_or_insert_default().get(&key) {
+            return *outcome;
+        }
+        let outcome = look(self);
+        if let Some(outcomes) = &mut self.outcomes {
+            outcomes.insert(key, outcome);
+        }
+        outcome
     }
 
     fn together(&mut self, node: &'t Node, at: usize) -> Option<usize> {
@@ -273,8 +295,11 @@ impl<'t> Run<'t> {
         self.frames -= 1;
     }
 
-    fn array(&mut self, rule: &'t ArrayRule, start: usize) -> Option<usize> {
-        if rule.is_plain { self.plain_array(rule, start) } else { self.any_array(rule, start) }
+    fn array(&mut self, id: NodeId, rule: &'t ArrayRule, start: usize) -> Option<usize> {
+        if rule.is_plain {
+            return self.plain_array(rule, start);
+        }
+        self.remembered((id, false, start), |run| run.any_array(rule, start))
     }
 
     #[inline(never)]
@@ -342,8 +367,12 @@ impl<'t> Run<'t> {
         kind_at(self.text, at).is_some_and(|kind| self.branch(contains.node, kind, at).is_some())
     }
 
-    fn object(&mut self, rule: &'t ObjectRule, start: usize) -> Option<usize> {
-        if rule.is_plain { self.plain_object(rule, start) } else { self.any_object(rule, start) }
+    fn object(&mut self, id: NodeId, rule: &'t ObjectRule, start: usize) -> Option<usize> {
+        if rule.is_plain {
+            return self.plain_object(rule, start);
+        }
+        // It may look at its parts more than once.
+        self.remembered((id, false, start), |run| run.any_object(rule, start))
     }
 
     #[inline(never)]
@@ -409,7 +438,7 @@ impl<'t> Run<'t> {
             self.bits.resize(wide + rule.bits.div_ceil(64) - 1, 0);
         }
         let counted = rule.least > 0 || rule.most.is_some();
-        let mut keys = Vec::new();
+        let mut keys = Keys::default();
         let mut next = 0;
         let mut at = past_space(text, start + 1);
         if byte(text, at) != b'}' {
@@ -451,7 +480,7 @@ impl<'t> Run<'t> {
                 .dependents
                 .iter()
                 .all(|each| !is_seen(each.bit, seen, others) || each.names.all_in(seen, others))
-            && (!counted || as_many(text, &keys, rule));
+            && (!counted || keys.are_as_many(text, rule));
         if !complete {
             return None;
         }
@@ -573,10 +602,10 @@ fn number_fits(node: &Node, text: &[u8], at: usize, digits: Digits) -> bool {
     if let (true, Some((low, high))) = (node.is_span, digits.between) {
         let within = node.least <= low && high <= node.most;
         if low == high {
-            return within;
+            return within && (node.divisor == 1 || low.unsigned_abs().is_multiple_of(node.divisor));
         }
         // It lies between two integers; where both hold, it does, however it is rounded.
-        if within && node.types & FRACTION != 0 {
+        if within && node.divisor == 1 && node.types & FRACTION != 0 {
             return true;
         }
     }
@@ -638,15 +667,56 @@ pub fn is_seen(bit: u32, first: u64, others: &[u64]) -> bool {
     }
 }
 
-/// Whether the different names that start at these positions are as many as the rule asks for.
-fn as_many(text: &[u8], keys: &[usize], rule: &ObjectRule) -> bool {
-    let all = keys.len() as u64;
-    if all < rule.least {
-        return false;
+/// Where the names of an object start; the first few without an allocation.
+#[derive(Default)]
+struct Keys {
+    few: [usize; FEW_KEYS],
+    more: Vec<usize>,
+    count: usize,
+}
+
+impl Keys {
+    #[inline]
+    fn push(&mut self, key: usize) {
+        match self.few.get_mut(self.count) {
+            Some(slot) => *slot = key,
+            None => self.more.push(key),
+        }
+        self.count += 1;
     }
-    // Fewer than `least` there are only where some name comes twice.
-    let few = rule.most.is_none_or(|most| all <= most);
-    few && rule.least <= 1 || within(different(text, keys) as u64, rule.least, rule.most)
+
+    /// Whether there are as many different names as the rule asks for.
+    fn are_as_many(&self, text: &[u8], rule: &ObjectRule) -> bool {
+        let all = self.count as u64;
+        if all < rule.least {
+            return false;
+        }
+        // Fewer than `least` there are only where some name comes twice.
+        let few = rule.most.is_none_or(|most| all <= most);
+        few && (rule.least <= 1 || self.surely_differ(text))
+            || within(self.different(text), rule.least, rule.most)
+    }
+
+    /// Whether all names are short and plain, and none comes twice.
+    fn surely_differ(&self, text: &[u8]) -> bool {
+        let Some(keys) = self.few.get(..self.count) else { return false };
+        let mut forms = [0; FEW_KEYS];
+        keys.iter().zip(&mut forms).all(|(&key, slot)| match short(text, key) {
+            Some(short) => {
+                *slot = short.form;
+                true
+            }
+            None => false,
+        }) && (1..keys.len()).all(|number| {
+            let (before, from) = forms.split_at(number);
+            !before.iter().any(|form| from.first() == Some(form))
+        })
+    }
+
+    fn different(&self, text: &[u8]) -> u64 {
+        let keys: Vec<usize> = self.few.iter().take(self.count).chain(&self.more).copied().collect();
+        different(text, &keys) as u64
+    }
 }
 
 /// How many different names start at these positions.

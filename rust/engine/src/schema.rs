@@ -4,6 +4,7 @@ use crate::blame::{Violation, blame, translate};
 use crate::collect::{Collector, Finding};
 use crate::documents::Documents;
 use crate::place::in_order;
+use crate::plain::is_plainly_valid;
 use crate::program::{self, NodeId, Program};
 use crate::reach::Reach;
 use crate::run::Run;
@@ -132,6 +133,7 @@ impl Schema {
     }
 
     /// Whether `text` is JSON that satisfies the schema.
+    #[inline]
     pub fn accepts(&self, text: &[u8]) -> bool {
         match &self.program {
             Some(program) => accepts(program, text, false),
@@ -140,6 +142,7 @@ impl Schema {
     }
 
     /// The same for text that is known to be UTF-8.
+    #[inline]
     pub fn accepts_str(&self, text: &str) -> bool {
         match &self.program {
             Some(program) => accepts(program, text.as_bytes(), true),
@@ -176,14 +179,14 @@ impl Schema {
         let (Some(program), Some(plan)) = (&self.program, self.plan()) else {
             return self.feed_by_crate(stream, chunk);
         };
-        stream.feed(Guide { program, plan, room: AT_HAND / RUN_FRAME }, chunk)
+        stream.feed(Guide { program, plan }, chunk)
     }
 
     /// Follow the JSON alone, and look at the value when it is whole.
     fn feed_by_crate(&self, stream: &mut Stream, chunk: &[u8]) -> Progress {
         let any = Program::any();
         let plan = Plan::of(&any);
-        let guide = Guide { program: &any, plan: &plan, room: AT_HAND / RUN_FRAME };
+        let guide = Guide { program: &any, plan: &plan };
         match stream.feed(guide, chunk) {
             Progress::Complete if stream.is_number() && !self.accepts(stream.text()) => Progress::Viable,
             Progress::Complete if !self.accepts(stream.text()) => stream.give_up(),
@@ -275,13 +278,13 @@ fn own_program(documents: &Documents, draft: Option<Draft>, formats: bool) -> Op
     }
     let default = draft.unwrap_or_default();
     let default = if draft.is_some() { default } else { default.detect(&documents.root) };
-    if !is_valid_schema(default, &documents.root) {
+    if !is_plainly_valid(default, &documents.root) && !is_valid_by_metaschema(default, &documents.root) {
         return None;
     }
     program::compile(documents, default, draft.is_some(), formats).ok()
 }
 
-fn is_valid_schema(draft: Draft, schema: &Value) -> bool {
+pub fn is_valid_by_metaschema(draft: Draft, schema: &Value) -> bool {
     match draft {
         Draft::Draft4 => jsonschema::draft4::meta::is_valid(schema),
         Draft::Draft6 => jsonschema::draft6::meta::is_valid(schema),
@@ -291,12 +294,22 @@ fn is_valid_schema(draft: Draft, schema: &Value) -> bool {
     }
 }
 
+#[inline(always)]
 fn accepts(program: &Program, text: &[u8], is_utf8: bool) -> bool {
+    let mut run = Run::new(program, text, AT_HAND / RUN_FRAME);
+    let valid = run.whole();
+    if run.cramped {
+        return accepts_deep(program, text);
+    }
+    // The scanner takes any byte in a string, so what is not ASCII is looked at once more.
+    valid && (is_utf8 || !run.high || std::str::from_utf8(text).is_ok())
+}
+
+#[inline(never)]
+fn accepts_deep(program: &Program, text: &[u8]) -> bool {
     let look = |room: usize| {
         let mut run = Run::new(program, text, room);
-        let valid = run.whole();
-        // The scanner takes any byte in a string, so what is not ASCII is looked at once more.
-        (valid && (is_utf8 || !run.high || std::str::from_utf8(text).is_ok()), run.cramped)
+        (run.whole() && std::str::from_utf8(text).is_ok(), run.cramped)
     };
     on_enough_stack(program, look).unwrap_or(false)
 }
@@ -314,7 +327,7 @@ pub fn collected(program: &Program, text: &[u8], node: NodeId, at: usize, pointe
 /// Look with the stack at hand; where that is too small, once more with as much as it may take.
 ///
 /// `look` takes how many calls may nest, and returns whether they were too few.
-fn on_enough_stack<T: Send>(program: &Program, look: impl Fn(usize) -> (T, bool) + Sync) -> Option<T> {
+pub fn on_enough_stack<T: Send>(program: &Program, look: impl Fn(usize) -> (T, bool) + Sync) -> Option<T> {
     match look(AT_HAND / RUN_FRAME) {
         (found, false) => Some(found),
         (_, true) => {

@@ -135,3 +135,11 @@ fn recursion_through_every_level_of_a_deep_value_is_checked() {
     let broken = format!("{}1{}", "[".repeat(128), "]".repeat(128));
     assert_eq!(schema.check(broken.as_bytes()).len(), 1);
 }
+
+#[test]
+fn a_multiple_of_one_is_a_whole_number() {
+    for divisor in ["1", "1.0"] {
+        let schema = Schema::compile(&format!("{{\"multipleOf\": {divisor}}}"), None, true, &[]).unwrap();
+        assert!(schema.accepts(b"3") && schema.accepts(b"2.0") && !schema.accepts(b"0.5"));
+    }
+}

@@ -11,6 +11,7 @@ pub struct Choice {
     /// The kinds of the values.
     pub kinds: Kinds,
     pub strings: Names,
+    /// In their order.
     pub numbers: Box<[Limit]>,
     /// Arrays and objects in their canonical form.
     pub containers: Box<[Box<[u8]>]>,
@@ -20,7 +21,7 @@ impl Choice {
     pub fn of(keyword: &'static str, values: &[Value]) -> Option<Self> {
         let mut kinds = 0;
         let mut strings: Vec<&str> = Vec::new();
-        let mut numbers = Vec::new();
+        let mut numbers: Vec<Limit> = Vec::new();
         let mut containers = Vec::new();
         for value in values {
             kinds |= match value {
@@ -44,6 +45,7 @@ impl Choice {
                 containers.push(canonical_of(value)?.into());
             }
         }
+        numbers.sort_by(|left, right| left.number().compare(right.number()));
         Some(Self {
             keyword,
             kinds,
@@ -72,7 +74,7 @@ impl Choice {
     }
 
     pub fn has_number(&self, number: Number<'_>) -> bool {
-        self.numbers.iter().any(|each| each.number().equals(number))
+        self.numbers.binary_search_by(|each| each.number().compare(number)).is_ok()
     }
 
     pub fn has_container(&self, canonical: &[u8]) -> bool {

@@ -14,9 +14,12 @@ use jsonschema::Draft;
 use referencing::{Registry, Resolver, SPECIFICATIONS};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// More references in a row than any schema needs.
 const MAX_CHAIN: usize = 4096;
+/// Keywords up to which a schema is searched without hashing.
+const FEW_KEYWORDS: usize = 16;
 /// The base of a schema that names none.
 const BASE: &str = "json-schema:///";
 
@@ -88,6 +91,29 @@ struct Scope<'d> {
     resolver: Option<Resolver<'d>>,
 }
 
+/// Hashes addresses, which nobody chooses.
+type Addresses = BuildHasherDefault<AddressHasher>;
+
+#[derive(Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_usize(byte.into());
+        }
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        self.0 = (self.0.rotate_left(5) ^ address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn finish(&self) -> u64 {
+        // The table reads the low bits, and a product has its mixture in the high ones.
+        self.0.rotate_left(26)
+    }
+}
+
 /// A schema that waits for its turn.
 struct Task<'d> {
     members: &'d Members,
@@ -100,8 +126,8 @@ struct Compiler<'d> {
     documents: &'d Documents,
     formats: bool,
     nodes: Vec<Node>,
-    known: HashMap<*const Value, NodeId>,
-    homes: HashMap<*const Value, Home>,
+    known: HashMap<*const Value, NodeId, Addresses>,
+    homes: HashMap<*const Value, Home, Addresses>,
     patterns: HashMap<&'d str, Wording>,
     queue: Vec<Task<'d>>,
 }
@@ -113,8 +139,8 @@ impl<'d> Compiler<'d> {
             documents,
             formats,
             nodes: vec![any, Node { id: NEVER, ..Node::default() }],
-            known: HashMap::new(),
-            homes: HashMap::new(),
+            known: HashMap::default(),
+            homes: HashMap::default(),
             patterns: HashMap::new(),
             queue: Vec::new(),
         }
@@ -174,7 +200,7 @@ impl<'d> Compiler<'d> {
                 return Ok(node);
             }
             enter(&mut scope, value)?;
-            match members.get("$ref") {
+            match keyword_of(members, "$ref") {
                 Some(reference) if is_only_reference(members, scope.draft) => {
                     (value, scope, home) = self.follow(reference, &scope)?;
                 }
@@ -223,7 +249,7 @@ impl<'d> Compiler<'d> {
         let Task { members, scope, home, .. } = task;
         let draft = scope.draft;
         let mut node = Node { kinds: ALL, types: ALL, id: task.node, home: home.clone(), ..Node::default() };
-        if let (Some(reference), true) = (members.get("$ref"), hides_siblings(draft)) {
+        if let (Some(reference), true) = (keyword_of(members, "$ref"), hides_siblings(draft)) {
             let (value, scope, home) = self.follow(reference, scope)?;
             node.also = [Also::Same(self.schema(value, &scope, home)?)].into();
             return Ok(node);
@@ -233,7 +259,7 @@ impl<'d> Compiler<'d> {
                 return Err(Refusal);
             }
         }
-        if let Some(types) = members.get("type") {
+        if let Some(types) = keyword_of(members, "type") {
             node.types = kinds_of(types).ok_or(Refusal)?;
             node.kinds = node.types;
         }
@@ -267,10 +293,10 @@ impl<'d> Compiler<'d> {
             most: count(members, "maxLength")?,
             ..StringRule::default()
         };
-        if let Some(pattern) = members.get("pattern") {
+        if let Some(pattern) = keyword_of(members, "pattern") {
             rule.pattern = Some(self.pattern(pattern.as_str().ok_or(Refusal)?)?);
         }
-        if let Some(format) = members.get("format").and_then(Value::as_str).filter(|_| self.formats) {
+        if let Some(format) = keyword_of(members, "format").and_then(Value::as_str).filter(|_| self.formats) {
             rule.format = Wording::format(format, draft);
         }
         let asks = rule.least > 0 || rule.most.is_some() || rule.pattern.is_some() || rule.format.is_some();
@@ -288,25 +314,29 @@ impl<'d> Compiler<'d> {
 
     /// The node of the schema that a keyword holds.
     fn sub(&mut self, task: &Task<'d>, keyword: &str) -> Compiled<Option<NodeId>> {
-        let Some(value) = task.members.get(keyword) else { return Ok(None) };
-        let home = self.place(task, keyword, "");
+        let Some(value) = keyword_of(task.members, keyword) else { return Ok(None) };
+        let home = self.place(task, keyword, None);
         self.schema(value, &task.scope, home).map(Some)
     }
 
-    fn place(&self, task: &Task<'d>, keyword: &str, part: &str) -> Home {
-        let mut pointer = below(&task.home.pointer, keyword);
-        if !part.is_empty() {
-            pointer.push_str(part);
+    /// The place of what a keyword holds, or of the part of that which has a name.
+    fn place(&self, task: &Task<'d>, keyword: &str, part: Option<&str>) -> Home {
+        let room = task.home.pointer.len() + keyword.len() + part.map_or(0, str::len) + 2;
+        let mut pointer = String::with_capacity(room);
+        pointer.push_str(&task.home.pointer);
+        push_part(&mut pointer, keyword);
+        if let Some(part) = part {
+            push_part(&mut pointer, part);
         }
         Home { document: task.home.document, pointer: pointer.into() }
     }
 
     /// The nodes of the schemas that a keyword holds in an array.
     fn list(&mut self, task: &Task<'d>, keyword: &str) -> Compiled<Option<Box<[NodeId]>>> {
-        let Some(value) = task.members.get(keyword) else { return Ok(None) };
+        let Some(value) = keyword_of(task.members, keyword) else { return Ok(None) };
         let mut nodes = Vec::new();
         for (number, value) in value.as_array().ok_or(Refusal)?.iter().enumerate() {
-            let home = self.place(task, keyword, &format!("/{number}"));
+            let home = self.place(task, keyword, Some(&number.to_string()));
             nodes.push(self.schema(value, &task.scope, home)?);
         }
         Ok(Some(nodes.into()))
@@ -318,7 +348,7 @@ impl<'d> Compiler<'d> {
             is_plain: false,
             least: count(members, "minItems")?.unwrap_or(0),
             most: count(members, "maxItems")?,
-            unique: members.get("uniqueItems") == Some(&Value::Bool(true)),
+            unique: keyword_of(members, "uniqueItems") == Some(&Value::Bool(true)),
             prefix: Box::default(),
             rest: ANY,
             forbids_rest: false,
@@ -327,10 +357,10 @@ impl<'d> Compiler<'d> {
         if draft >= Draft::Draft202012 {
             rule.prefix = self.list(task, "prefixItems")?.unwrap_or_default();
             rule.rest = self.sub(task, "items")?.unwrap_or(ANY);
-        } else if members.get("items").is_some_and(Value::is_array) {
+        } else if keyword_of(members, "items").is_some_and(Value::is_array) {
             rule.prefix = self.list(task, "items")?.unwrap_or_default();
             rule.rest = self.sub(task, "additionalItems")?.unwrap_or(ANY);
-            rule.forbids_rest = members.get("additionalItems") == Some(&Value::Bool(false));
+            rule.forbids_rest = keyword_of(members, "additionalItems") == Some(&Value::Bool(false));
         } else {
             rule.rest = self.sub(task, "items")?.unwrap_or(ANY);
         }
@@ -352,7 +382,7 @@ impl<'d> Compiler<'d> {
 
     fn also(&mut self, task: &Task<'d>) -> Compiled<Box<[Also]>> {
         let mut also = Vec::new();
-        if let Some(reference) = task.members.get("$ref") {
+        if let Some(reference) = keyword_of(task.members, "$ref") {
             let (value, scope, home) = self.follow(reference, &task.scope)?;
             also.push(Also::Same(self.schema(value, &scope, home)?));
         }
@@ -382,14 +412,14 @@ impl<'d> Compiler<'d> {
         let mut known = KnownNames::default();
         let patterns = self.patterns_of(task)?;
         let rest = self.sub(task, "additionalProperties")?.unwrap_or(ANY);
-        if let Some(properties) = members.get("properties") {
+        if let Some(properties) = keyword_of(members, "properties") {
             for (name, value) in properties.as_object().ok_or(Refusal)? {
-                let home = self.place(task, "properties", &below("", name));
+                let home = self.place(task, "properties", Some(name));
                 let node = self.schema(value, &task.scope, home)?;
                 known.list(name, node);
             }
         }
-        let required = names_of(members.get("required"))?;
+        let required = names_of(keyword_of(members, "required"))?;
         let required: Vec<u32> = required.iter().map(|name| known.bit(name)).collect();
         let mut dependents = Vec::new();
         let mut dependent_schemas = Vec::new();
@@ -398,7 +428,7 @@ impl<'d> Compiler<'d> {
             ("dependentSchemas", Draft::Draft201909),
             ("dependencies", Draft::Draft4),
         ] {
-            let Some(value) = members.get(keyword).filter(|_| draft >= since) else { continue };
+            let Some(value) = keyword_of(members, keyword).filter(|_| draft >= since) else { continue };
             for (name, value) in value.as_object().ok_or(Refusal)? {
                 let bit = known.bit(name);
                 if value.is_array() {
@@ -406,7 +436,7 @@ impl<'d> Compiler<'d> {
                     let names = Bits::of(others.iter().map(|other| known.bit(other)));
                     dependents.push(Dependent { bit, names, keyword });
                 } else {
-                    let home = self.place(task, keyword, &below("", name));
+                    let home = self.place(task, keyword, Some(name));
                     dependent_schemas.push((bit, self.schema(value, &task.scope, home)?));
                 }
             }
@@ -418,9 +448,9 @@ impl<'d> Compiler<'d> {
             required: Bits::of(required),
             bits: known.bits as usize,
             rest,
-            forbids_rest: members.get("additionalProperties") == Some(&Value::Bool(false)),
+            forbids_rest: keyword_of(members, "additionalProperties") == Some(&Value::Bool(false)),
             knows_names: ["properties", "patternProperties"].iter().any(|keyword| {
-                members.get(*keyword).and_then(Value::as_object).is_some_and(|names| !names.is_empty())
+                keyword_of(members, keyword).and_then(Value::as_object).is_some_and(|names| !names.is_empty())
             }),
             naming: naming.filter(|&node| node != ANY),
             dependents: dependents.into(),
@@ -439,10 +469,10 @@ impl<'d> Compiler<'d> {
     }
 
     fn patterns_of(&mut self, task: &Task<'d>) -> Compiled<Box<[(Wording, NodeId)]>> {
-        let Some(value) = task.members.get("patternProperties") else { return Ok(Box::default()) };
+        let Some(value) = keyword_of(task.members, "patternProperties") else { return Ok(Box::default()) };
         let mut patterns = Vec::new();
         for (source, value) in value.as_object().ok_or(Refusal)? {
-            let home = self.place(task, "patternProperties", &below("", source));
+            let home = self.place(task, "patternProperties", Some(source));
             let node = self.schema(value, &task.scope, home)?;
             patterns.push((self.pattern(source)?, node));
         }
@@ -453,6 +483,7 @@ impl<'d> Compiler<'d> {
 /// The names that an object schema tells apart, while it is read.
 #[derive(Default)]
 struct KnownNames<'d> {
+    /// The places of the names; made when there are more than a few.
     index: HashMap<&'d str, usize>,
     list: Vec<(&'d str, Option<NodeId>, u32)>,
     bits: u32,
@@ -460,17 +491,30 @@ struct KnownNames<'d> {
 
 impl<'d> KnownNames<'d> {
     fn list(&mut self, name: &'d str, node: NodeId) {
-        self.index.insert(name, self.list.len());
-        self.list.push((name, Some(node), NO_BIT));
+        self.push(name, Some(node));
+    }
+
+    fn push(&mut self, name: &'d str, node: Option<NodeId>) -> usize {
+        let at = self.list.len();
+        self.list.push((name, node, NO_BIT));
+        if at >= FEW_KEYWORDS {
+            let from = if at == FEW_KEYWORDS { 0 } else { at };
+            let names = self.list.iter().enumerate().skip(from);
+            self.index.extend(names.map(|(number, known)| (known.0, number)));
+        }
+        at
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        if self.list.len() > FEW_KEYWORDS {
+            return self.index.get(name).copied();
+        }
+        self.list.iter().position(|known| known.0 == name)
     }
 
     /// The bit of a name that has to be seen.
     fn bit(&mut self, name: &'d str) -> u32 {
-        let next = self.list.len();
-        let at = *self.index.entry(name).or_insert(next);
-        if at == next {
-            self.list.push((name, None, NO_BIT));
-        }
+        let at = self.find(name).unwrap_or_else(|| self.push(name, None));
         let bits = &mut self.bits;
         self.list.get_mut(at).map_or(0, |known| {
             if known.2 == NO_BIT {
@@ -568,17 +612,17 @@ fn kinds_of(types: &Value) -> Option<Kinds> {
 
 fn choices_of(members: &Members, draft: Draft) -> Compiled<Box<[Choice]>> {
     let mut choices = Vec::new();
-    if let Some(values) = members.get("enum") {
+    if let Some(values) = keyword_of(members, "enum") {
         choices.push(Choice::of("enum", values.as_array().ok_or(Refusal)?).ok_or(Refusal)?);
     }
-    if let Some(value) = members.get("const").filter(|_| draft >= Draft::Draft6) {
+    if let Some(value) = keyword_of(members, "const").filter(|_| draft >= Draft::Draft6) {
         choices.push(Choice::of("const", std::slice::from_ref(value)).ok_or(Refusal)?);
     }
     Ok(choices.into())
 }
 
 fn number_rule(members: &Members, draft: Draft) -> Compiled<Option<NumberRule>> {
-    let bound = |keyword| match members.get(keyword) {
+    let bound = |keyword| match keyword_of(members, keyword) {
         None => Ok(None),
         Some(Value::Number(number)) => Limit::of(number).map(Some).ok_or(Refusal),
         Some(_) => Err(Refusal),
@@ -586,13 +630,13 @@ fn number_rule(members: &Members, draft: Draft) -> Compiled<Option<NumberRule>> 
     let mut rule =
         NumberRule { minimum: bound("minimum")?, maximum: bound("maximum")?, ..NumberRule::default() };
     if draft == Draft::Draft4 {
-        let is_set = |keyword| members.get(keyword) == Some(&Value::Bool(true));
+        let is_set = |keyword| keyword_of(members, keyword) == Some(&Value::Bool(true));
         rule.above = if is_set("exclusiveMinimum") { rule.minimum.take() } else { None };
         rule.below = if is_set("exclusiveMaximum") { rule.maximum.take() } else { None };
     } else {
         (rule.above, rule.below) = (bound("exclusiveMinimum")?, bound("exclusiveMaximum")?);
     }
-    if let Some(divisor) = members.get("multipleOf") {
+    if let Some(divisor) = keyword_of(members, "multipleOf") {
         rule.multiple = Some(divisor.as_number().and_then(Multiple::of).ok_or(Refusal)?);
     }
     let asks =
@@ -601,7 +645,7 @@ fn number_rule(members: &Members, draft: Draft) -> Compiled<Option<NumberRule>> 
 }
 
 fn count(members: &Members, keyword: &str) -> Compiled<Option<u64>> {
-    match members.get(keyword) {
+    match keyword_of(members, keyword) {
         None => Ok(None),
         // More than 64 bits count is more than any text has.
         Some(Value::Number(number)) => {
@@ -631,6 +675,10 @@ fn below(pointer: &str, name: &str) -> String {
 /// Lengthen a pointer by one part.
 pub fn push_part(pointer: &mut String, name: &str) {
     pointer.push('/');
+    if !name.contains(['~', '/']) {
+        pointer.push_str(name);
+        return;
+    }
     for letter in name.chars() {
         match letter {
             '~' => pointer.push_str("~0"),
@@ -687,6 +735,14 @@ fn looks_at_itself(program: &Program) -> bool {
         }
     }
     false
+}
+
+/// The value of a keyword. Most schemas have so few that a look at each is quicker than a hash.
+fn keyword_of<'d>(members: &'d Members, name: &str) -> Option<&'d Value> {
+    if members.len() > FEW_KEYWORDS {
+        return members.get(name);
+    }
+    members.iter().find(|(keyword, _)| *keyword == name).map(|(_, value)| value)
 }
 
 /// The nodes that look at the value a node looks at.

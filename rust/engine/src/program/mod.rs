@@ -14,6 +14,7 @@ pub use name::Names;
 pub use wording::Wording;
 
 use crate::scan::{Limit, Number};
+use std::sync::Arc;
 
 /// A node by its place in the program.
 pub type NodeId = u32;
@@ -63,7 +64,7 @@ impl Program {
 #[derive(Clone, Debug, Default)]
 pub struct Home {
     pub document: u32,
-    pub pointer: Box<str>,
+    pub pointer: Arc<str>,
 }
 
 /// What one schema asks of a value.
@@ -77,11 +78,12 @@ pub struct Node {
     pub types: Kinds,
     /// In draft 4, 1.0 is no integer, and bounds are exclusive by a flag.
     pub is_draft_4: bool,
-    /// Whether an integer is decided by `least` and `most` alone, and a fraction too where both
-    /// its neighbours are.
+    /// Whether an integer is decided by `least`, `most` and `divisor` alone.
     pub is_span: bool,
     pub least: i64,
     pub most: i64,
+    /// What integers have to be a multiple of; 1 where nobody asks.
+    pub divisor: u64,
     pub choices: Box<[Choice]>,
     pub string: Option<Box<StringRule>>,
     pub number: Option<Box<NumberRule>>,
@@ -99,9 +101,11 @@ impl Node {
     pub fn finish(mut self) -> Self {
         let chosen = self.choices.iter().any(|choice| choice.kinds & NUMBER != 0);
         let (least, most) = self.number.as_ref().map_or((i64::MIN, i64::MAX), |rule| rule.span());
-        let divided = self.number.as_ref().is_some_and(|rule| rule.multiple.is_some());
-        self.is_span = !chosen && !divided;
-        (self.least, self.most) = (least, most);
+        let multiple = self.number.as_ref().and_then(|rule| rule.multiple.as_ref());
+        // Asking for multiples of 1 is not the same as asking nothing: 0.5 is none.
+        let divisor = multiple.map_or(Some(1), |multiple| multiple.whole().filter(|&divisor| divisor > 1));
+        self.is_span = !chosen && divisor.is_some();
+        (self.least, self.most, self.divisor) = (least, most, divisor.unwrap_or(1));
         self
     }
 }

@@ -23,7 +23,14 @@ impl Multiple {
             .digits
             .iter()
             .try_fold(0_u128, |sum, digit| sum.checked_mul(10)?.checked_add(u128::from(digit - b'0')))?;
-        (digits > 0 && digits < MOST_DIVISOR && !text.starts_with('-')).then_some(Self { digits, exponent: decimal.exponent })
+        (digits > 0 && digits < MOST_DIVISOR && !text.starts_with('-'))
+            .then_some(Self { digits, exponent: decimal.exponent })
+    }
+
+    /// The divisor, where it is an integer of 64 bits.
+    pub fn whole(&self) -> Option<u64> {
+        let power = 10_u128.checked_pow(u32::try_from(self.exponent).ok()?)?;
+        self.digits.checked_mul(power).and_then(|whole| u64::try_from(whole).ok())
     }
 
     /// Whether the number, written as `digits`, is a multiple.

@@ -22,7 +22,7 @@ struct Name {
     head: u128,
     /// The bytes of `head` that count; none where the name cannot be written without an escape.
     mask: u128,
-    text: Box<[u8]>,
+    text: Box<str>,
     /// Whether the head says all of it, as it is written.
     is_short: bool,
 }
@@ -48,7 +48,7 @@ impl Names {
     }
 
     pub fn get(&self, number: usize) -> Option<&str> {
-        self.names.get(number).and_then(|name| std::str::from_utf8(&name.text).ok())
+        self.names.get(number).map(|name| &*name.text)
     }
 
     /// The position behind the closing quote, where the string whose content starts at `start` is
@@ -77,7 +77,7 @@ impl Names {
         if text.len() < HEAD {
             return self.find_form(head_of(text), text.len());
         }
-        self.look(hash_of_long(text), |name| *name.text == *text)
+        self.look(hash_of_long(text), |name| name.text.as_bytes() == text)
     }
 
     /// The place of a string that was read from JSON text.
@@ -111,29 +111,28 @@ impl Name {
         let counted = (text.len() + 1).min(HEAD);
         let mask = if plain { u128::MAX >> (8 * (HEAD - counted)) } else { 0 };
         let is_short = plain && text.len() < HEAD;
-        Self { head: head_of(text.as_bytes()), mask, text: text.as_bytes().into(), is_short }
+        Self { head: head_of(text.as_bytes()), mask, text: text.into(), is_short }
     }
 
     fn hash(&self) -> u64 {
-        if self.text.len() < HEAD { hash_of_short(self.head) } else { hash_of_long(&self.text) }
+        if self.text.len() < HEAD { hash_of_short(self.head) } else { hash_of_long(self.text.as_bytes()) }
     }
 
     /// The same for a name that is longer than its head, or that is never written as it is.
     #[inline(never)]
     fn long(&self, text: &[u8], start: usize) -> Option<usize> {
         let end = start + self.text.len();
-        let same = self.mask != 0 && text.get(start..end)? == &*self.text && text.get(end) == Some(&b'"');
+        let same =
+            self.mask != 0 && text.get(start..end)? == self.text.as_bytes() && text.get(end) == Some(&b'"');
         same.then_some(end + 1)
     }
 }
 
 /// The first bytes of a string and a quote behind them, little-endian.
 fn head_of(text: &[u8]) -> u128 {
-    let mut head = [0; HEAD];
-    for (slot, &byte) in head.iter_mut().zip(text.iter().chain(b"\"")) {
-        *slot = byte;
-    }
-    u128::from_le_bytes(head)
+    let bytes = text.get(..HEAD).unwrap_or(text);
+    let head = bytes.iter().rev().fold(0, |head, &byte| head << 8 | u128::from(byte));
+    if bytes.len() < HEAD { head | u128::from(b'"') << (8 * bytes.len()) } else { head }
 }
 
 const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;

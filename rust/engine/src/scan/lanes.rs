@@ -20,16 +20,26 @@ fn window_at_the_end(text: &[u8], at: usize) -> u128 {
     rest.iter().rev().fold(0, |sum, &byte| sum << 8 | u128::from(byte))
 }
 
-/// The same as bytes, where they stand or in `spare`.
+/// The marks of the sixteen bytes from `at` on; what is past the end stops a run.
 #[inline(always)]
-fn chunk<'t>(text: &'t [u8], at: usize, spare: &'t mut [u8; 16]) -> &'t [u8; 16] {
+fn marks_at(text: &[u8], at: usize) -> (u16, u16) {
     match text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
-        Some(chunk) => chunk,
-        None => {
-            *spare = window_at_the_end(text, at).to_le_bytes();
-            spare
-        }
+        Some(chunk) => marks(chunk),
+        None => marks_at_the_end(text, at),
     }
+}
+
+#[inline(never)]
+fn marks_at_the_end(text: &[u8], at: usize) -> (u16, u16) {
+    let Some(chunk) = text.last_chunk::<16>() else {
+        return marks(&window_at_the_end(text, at).to_le_bytes());
+    };
+    let before = at + 16 - text.len();
+    if before >= 16 {
+        return (1, 0);
+    }
+    let (stops, above) = marks(chunk);
+    (stops >> before | 1 << (16 - before), above >> before)
 }
 
 /// How many bytes from `at` on are plain string content, and whether some may not be ASCII.
@@ -40,13 +50,19 @@ pub fn plain_run(text: &[u8], start: usize) -> (usize, bool) {
     let mut at = start;
     let mut high = 0_u16;
     loop {
-        let (stops, above) = marks(chunk(text, at, &mut [0; 16]));
+        let (stops, above) = marks_at(text, at);
         high |= above;
         if stops != 0 {
             return (at + stops.trailing_zeros() as usize, high != 0);
         }
         at += 16;
     }
+}
+
+/// How many bytes of a text can stand in a JSON string as they are.
+pub fn plain_length(text: &[u8]) -> usize {
+    // A zero past the end stops the run too, so it never goes beyond.
+    plain_run(text, 0).0
 }
 
 /// A string of less than sixteen bytes, as it is written, its closing quote included.
@@ -63,15 +79,13 @@ pub struct Short {
 /// The string whose content starts at `start`, where it is short and has no escape.
 #[inline(always)]
 pub fn short(text: &[u8], start: usize) -> Option<Short> {
-    let mut spare = [0; 16];
-    let chunk = chunk(text, start, &mut spare);
-    let (stops, above) = marks(chunk);
+    let (stops, above) = marks_at(text, start);
     let length = stops.trailing_zeros() as usize;
     let mask = MASKS.get(length)?;
     if text.get(start + length) != Some(&b'"') {
         return None;
     }
-    Some(Short { form: u128::from_le_bytes(*chunk) & mask, length, high: above != 0 })
+    Some(Short { form: window(text, start) & mask, length, high: above != 0 })
 }
 
 /// Sixteen masks: of one byte, of two, and so on.
@@ -90,7 +104,15 @@ static MASKS: [u128; 16] = {
 /// How many digits there are from `at` on, counted up to sixteen.
 #[inline(always)]
 pub fn digit_run(text: &[u8], at: usize) -> usize {
-    digits_in(chunk(text, at, &mut [0; 16])).trailing_ones() as usize
+    match text.get(at..).and_then(<[u8]>::first_chunk::<16>) {
+        Some(chunk) => digits_in(chunk).trailing_ones() as usize,
+        None => digits_at_the_end(text, at),
+    }
+}
+
+#[inline(never)]
+fn digits_at_the_end(text: &[u8], at: usize) -> usize {
+    text.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// One bit a byte: where plain content stops, and what is not ASCII.
@@ -187,6 +209,8 @@ mod tests {
                 let expected: Vec<u8> =
                     (at..at + 16).map(|place| text.get(place).copied().unwrap_or(0)).collect();
                 assert_eq!(seen.as_slice(), expected, "{length} {at}");
+                assert_eq!(marks_at(text, at), marks_portable(&seen), "{length} {at}");
+                assert_eq!(digit_run(text, at), digits_portable(&seen).trailing_ones() as usize);
             }
         }
     }

@@ -8,7 +8,7 @@ mod number;
 mod string;
 mod whole;
 
-pub use lanes::{Short, short, window};
+pub use lanes::{Short, plain_length, short, window};
 pub use number::{Digits, Limit, Number, digits_at, number_end, number_in};
 pub use string::{StringEnd, decoded, string_end};
 pub use whole::skip;

@@ -17,6 +17,7 @@ use crate::program::{
 };
 use crate::run::{Run, kind_at};
 use crate::scan::MAX_DEPTH;
+use crate::schema::on_enough_stack;
 use lexer::{Literal, Scalar};
 
 /// What can be said of a text so far.
@@ -80,8 +81,23 @@ pub struct Stream {
 pub struct Guide<'p> {
     pub program: &'p Program,
     pub plan: &'p Plan,
-    /// How many calls may nest in a look at a whole value.
-    pub room: usize,
+}
+
+/// The position behind a value, where it satisfies the node; so many containers are around it.
+fn holds_on_enough_stack(
+    program: &Program,
+    text: &[u8],
+    id: NodeId,
+    start: usize,
+    kind: Kinds,
+    around: usize,
+) -> Option<usize> {
+    let look = |room: usize| {
+        let mut run = Run::new(program, text, room);
+        run.inside(around);
+        (run.branch(id, kind, start), run.cramped)
+    };
+    on_enough_stack(program, look).flatten()
 }
 
 impl Default for Stream {
@@ -124,8 +140,9 @@ impl Stream {
     }
 
     fn root_number_holds(&self, guide: Guide<'_>) -> bool {
-        let mut run = Run::new(guide.program, &self.text, guide.room);
-        run.branch(guide.program.root, NUMBER, self.start) == Some(self.text.len())
+        let (program, text) = (guide.program, &self.text);
+        let end = holds_on_enough_stack(program, text, program.root, self.start, NUMBER, 0);
+        end == Some(text.len())
     }
 
     pub fn doom(&self) -> Option<&Doom> {
@@ -228,7 +245,7 @@ impl Stream {
         self.start = self.text.len() - 1;
         let kind = kind_at(&[byte], 0).ok_or(Doom::NoJson)?;
         let mut node = self.next_node(guide);
-        if let Some(frame) = self.frames.last()
+        if let Some(frame) = self.frames.last().filter(|frame| !frame.is_object)
             && let Some(around) = frame.node.and_then(|id| guide.program.node(id))
             && let Some(rule) = &around.array
             && rule.most.is_some_and(|most| frame.count as u64 >= most)
@@ -471,10 +488,8 @@ impl Stream {
     fn look(&self, guide: Guide<'_>, id: NodeId, start: usize, end: usize) -> Step {
         let text = self.text.get(..end).unwrap_or_default();
         let Some(kind) = kind_at(text, start) else { return Err(Doom::NoJson) };
-        let mut run = Run::new(guide.program, text, guide.room);
-        run.inside(self.frames.len());
-        let holds = run.branch(id, kind, start).is_some();
-        if holds || run.cramped {
+        let around = self.frames.len();
+        if holds_on_enough_stack(guide.program, text, id, start, kind, around).is_some() {
             return Ok(());
         }
         let found = crate::schema::collected(guide.program, text, id, start, &self.pointer());

@@ -9,6 +9,8 @@ use crate::run::number_holds;
 use crate::scan::{Limit, Number};
 
 const MOST_DIGITS: usize = 15;
+/// A text this long is judged when it ends: each byte then costs the same, however many there are.
+const MOST_BYTES: usize = 64;
 /// Powers of ten beyond which a double is zero or infinite, for numbers of few digits.
 const MOST_POWER: i32 = 400;
 
@@ -24,8 +26,14 @@ pub fn viable(node: &Node, options: Option<&[Limit]>, text: &[u8]) -> bool {
         _ => (false, text),
     };
     let only_digits = node.is_draft_4 && node.types & NUMBER == INTEGER;
-    if only_digits && rest.iter().any(|byte| !byte.is_ascii_digit()) {
+    if only_digits && rest.last().is_some_and(|byte| !byte.is_ascii_digit()) {
         return false;
+    }
+    if text.len() > MOST_BYTES {
+        return true;
+    }
+    if let (Some(options), true) = (options, only_digits) {
+        return options.iter().any(|option| option.number().spelling().as_bytes().starts_with(text));
     }
     let mut parts = rest.splitn(2, |byte| matches!(byte, b'e' | b'E'));
     let mantissa = parts.next().unwrap_or_default();
@@ -41,7 +49,7 @@ pub fn viable(node: &Node, options: Option<&[Limit]>, text: &[u8]) -> bool {
         return true;
     }
     if let Some(options) = options {
-        return options.iter().any(|option| begins(option.number(), negative, digits));
+        return options.iter().any(|option| begins(option.number(), text, negative, digits));
     }
     let Some((low, high)) = magnitudes(node, negative) else { return false };
     let is_zero = rest == b"0" && only_digits;
@@ -117,13 +125,18 @@ fn after(limit: Number<'_>, direction: i32) -> f64 {
 }
 
 /// Whether the digits of an option begin with these.
-fn begins(option: Number<'_>, negative: bool, digits: &[u8]) -> bool {
-    let size = option.rounded().abs();
+fn begins(option: Number<'_>, text: &[u8], negative: bool, digits: &[u8]) -> bool {
+    let rounded = option.rounded();
+    if !Number::Float(rounded).equals(option) {
+        // What is no double has no spelling but its digits.
+        return option.spelling().as_bytes().starts_with(text);
+    }
+    let size = rounded.abs();
     if size < f64::MIN_POSITIVE {
         // Any number is zero with a small enough exponent, and rounds far next to it.
         return true;
     }
-    let sign = option.rounded() < 0.0;
+    let sign = rounded < 0.0;
     let own = match option {
         Number::Float(float) => format!("{:?}", float.abs()),
         option => option.spelling(),
@@ -160,9 +173,6 @@ fn with_exponent(node: &Node, mantissa: &[u8], exponent: &[u8]) -> bool {
         Some(_) => (&[1], exponent),
     };
     let length = i32::try_from(mantissa.len()).unwrap_or(i32::MAX - MOST_POWER);
-    if length > 64 {
-        return true;
-    }
     let most = MOST_POWER + length;
     let written = digits
         .iter()
