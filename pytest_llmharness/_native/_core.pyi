@@ -8,6 +8,7 @@ __all__ = [
     "OutputStream",
     "Schema",
     "Stream",
+    "canonical_json",
     "coerce_json",
     "grammars",
     "json_of",
@@ -82,6 +83,9 @@ class Stream:
 
     def scene(self) -> tuple[str, list[bool]]:
         """(the JSON of the doomed value so far, for each part of its pointer whether it is a name)."""
+
+def canonical_json(text: bytes, /) -> bytes | None:
+    """One spelling for all texts of an equal JSON value; None where the text is no JSON."""
 
 def json_of(value: object, /) -> str | None:
     """The JSON text of a Python value; None where it takes a slower look."""

@@ -98,7 +98,9 @@ class Schema:
                 fix=f"use one of {', '.join(DRAFTS)}",
             )
         text = source.text_of(schema)
-        documents = [(uri, source.text_of(document)) for uri, document in registry.items()] if registry else []
+        documents = (
+            [(uri, source.text_of(document)) for uri, document in registry.items()] if registry else []
+        )
         self._compile(text, draft, formats if isinstance(formats, bool) else dict(formats), documents)
 
     def _compile(

@@ -26,6 +26,7 @@ mod text;
 pub mod work;
 
 pub use blame::Violation;
+pub use canonical::form as canonical_form;
 pub use jsonschema::Draft;
 pub use scan::{MAX_DEPTH, plain_length};
 pub use schema::{CompileError, Report, Schema};

@@ -66,8 +66,11 @@ impl<'t> Run<'t> {
         let id = self.program.root;
         let end = match self.nodes.get(id as usize) {
             // Most texts are objects; this spares small ones a call.
-            Some(Node { also, choices, object: Some(rule), .. })
-                if also.is_empty() && choices.is_empty() && byte(self.text, start) == b'{' =>
+            Some(Node { kinds, also, choices, object: Some(rule), .. })
+                if kinds & OBJECT != 0
+                    && also.is_empty()
+                    && choices.is_empty()
+                    && byte(self.text, start) == b'{' =>
             {
                 self.object(id, rule, start)
             }

@@ -36,10 +36,10 @@ fn marks_at_the_end(text: &[u8], at: usize) -> (u16, u16) {
     };
     let before = at + 16 - text.len();
     if before >= 16 {
-        return (1, 0);
+        return (u16::MAX, 0);
     }
     let (stops, above) = marks(chunk);
-    (stops >> before | 1 << (16 - before), above >> before)
+    (stops >> before | u16::MAX << (16 - before), above >> before)
 }
 
 /// How many bytes from `at` on are plain string content, and whether some may not be ASCII.
