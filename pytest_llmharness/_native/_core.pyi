@@ -26,13 +26,20 @@ class Schema:
 
     def __new__(
         cls,
-        text: str,
+        schema: str | dict[str, object] | bool,
         draft: str | None,
         formats: bool,
         registry: list[tuple[str, str]],
         /,
     ) -> Schema:
-        """Compile schema text. ValueError carries (kind, detail, finding | None)."""
+        """Compile JSON text, a dict or a bool. ValueError carries (kind, detail, finding | None).
+
+        TypeError means that the dict is not plain: then its text is asked for.
+        """
+
+    @property
+    def text(self) -> str:
+        """What it was compiled from, as JSON text."""
 
     @property
     def is_own(self) -> bool:

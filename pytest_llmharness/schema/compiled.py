@@ -31,6 +31,11 @@ class Engine(Protocol):
     """What compiles a schema and checks texts against it."""
 
     @property
+    def text(self) -> str:
+        """The schema as JSON text."""
+        ...
+
+    @property
     def accepts(self) -> Callable[[str | bytes], bool]:
         """Whether a text is JSON that satisfies the schema."""
         ...
@@ -80,8 +85,8 @@ class Schema:
     accepts: Callable[[str | bytes], bool]
     engine: str
     _core: Engine
-    # Text, draft, formats and registry: what a copy is compiled from.
-    _recipe: tuple[str, str | None, Formats, list[tuple[str, str]]]
+    # Draft, formats and registry: with the text, what a copy is compiled from.
+    _recipe: tuple[str | None, Formats, list[tuple[str, str]]]
 
     def __init__(
         self,
@@ -97,28 +102,27 @@ class Schema:
                 where="Schema(draft=...)",
                 fix=f"use one of {', '.join(DRAFTS)}",
             )
-        text = source.text_of(schema)
         documents = (
             [(uri, source.text_of(document)) for uri, document in registry.items()] if registry else []
         )
-        self._compile(text, draft, formats if isinstance(formats, bool) else dict(formats), documents)
+        self._compile(schema, draft, formats if isinstance(formats, bool) else dict(formats), documents)
 
     def _compile(
-        self, text: str, draft: str | None, formats: Formats, registry: list[tuple[str, str]]
+        self, schema: Any, draft: str | None, formats: Formats, registry: list[tuple[str, str]]
     ) -> None:
         try:
-            name, engine = _engine(text, draft, formats, registry)
+            name, engine = _engine(schema, draft, formats, registry)
         except ValueError as error:
-            raise _refusal(text, registry, *error.args) from None
+            raise _refusal(source.text_of(schema), registry, *error.args) from None
         _put_accepts(self, engine.accepts)
         _put_engine(self, name)
         _put_core(self, engine)
-        _put_recipe(self, (text, draft, formats, registry))
+        _put_recipe(self, (draft, formats, registry))
 
     @property
     def source(self) -> dict[str, Any] | bool:
         """The schema as a fresh dict, or a bool."""
-        found: dict[str, Any] | bool = json.loads(self._recipe[0])
+        found: dict[str, Any] | bool = json.loads(self._core.text)
         return found
 
     def check(self, text: str | bytes) -> Verdict:
@@ -154,13 +158,13 @@ class Schema:
         raise AttributeError(f"a Schema cannot be changed (tried to delete {name!r})")
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self._recipe
+        return self._core.text, *self._recipe
 
     def __setstate__(self, recipe: tuple[Any, ...]) -> None:
         self._compile(*recipe)
 
     def __repr__(self) -> str:
-        return f"Schema({hint.clipped(self._recipe[0], 60)}, engine={self.engine!r})"
+        return f"Schema({hint.clipped(self._core.text, 60)}, engine={self.engine!r})"
 
 
 # A schema cannot be changed, so its own slots are filled past its `__setattr__`.
@@ -171,15 +175,19 @@ _put_recipe = Schema.__dict__["_recipe"].__set__
 
 
 def _engine(
-    text: str, draft: str | None, formats: Formats, registry: list[tuple[str, str]]
+    schema: Any, draft: str | None, formats: Formats, registry: list[tuple[str, str]]
 ) -> tuple[str, Engine]:
     """Compile with the first engine that is there and can do what is asked."""
     if "rust" in engines and isinstance(formats, bool):
         core = source.core()
         if core is not None:
-            engine = core.Schema(text, draft, formats, registry)
+            try:
+                engine = core.Schema(schema, draft, formats, registry)
+            except TypeError:
+                engine = core.Schema(source.text_of(schema), draft, formats, registry)
             return "rust" if engine.is_own else "rust+fallback", engine
     fallback = _python_engine()
+    text = source.text_of(schema)
     try:
         return "python", fallback(text, draft, formats, registry)
     except RecursionError:

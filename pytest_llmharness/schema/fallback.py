@@ -33,6 +33,7 @@ class PythonEngine:
     def __init__(
         self, source: str, draft: str | None, formats: Formats, registry: Sequence[tuple[str, str]], /
     ) -> None:
+        self.text = source
         root = _read("", source)
         others = {uri.rstrip("#"): _read(uri, document) for uri, document in registry}
         draft = draft or references.declared_draft(root, others)

@@ -31,16 +31,10 @@ def text_of(schema: Any) -> str:
         InvalidSchema: it is none of these, or JSON cannot express it.
         MissingExtra: it is a plain type and pydantic is not installed.
     """
-    # What is asked first is what comes most: looking at Mapping takes as long as reading a schema.
-    if isinstance(schema, (dict, bool)):
-        return _dumped(schema)
-    if isinstance(schema, str) and schema.isascii():
-        # The engine says where it is no JSON.
-        return schema
     if isinstance(schema, (str, bytes)):
         return checked_text(schema)
-    if isinstance(schema, Mapping):
-        return _dumped(dict(schema))
+    if isinstance(schema, (bool, Mapping)):
+        return _dumped(dict(schema) if isinstance(schema, Mapping) else schema)
     describe = getattr(schema, "model_json_schema", None)
     if isinstance(schema, type) and callable(describe):
         return _dumped(_described(schema, describe))
@@ -128,7 +122,8 @@ def checked_text(schema: str | bytes) -> str:
 
 
 def _dumped(schema: Any) -> str:
-    written = json_of(schema)
+    native = core()
+    written: str | None = native.json_of(schema) if native else None
     if written is not None:
         return written
     found = first_inexpressible(schema)

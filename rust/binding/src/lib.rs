@@ -12,7 +12,7 @@ use crate::stream::Stream;
 use llmharness_engine::{CompileError, Draft, Report, Schema as Engine, Violation};
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyCFunction, PyList, PyString, PyTuple, PyType};
+use pyo3::types::{PyBool, PyBytes, PyCFunction, PyDict, PyList, PyString, PyTuple, PyType};
 
 /// Texts from this size on are checked with the interpreter released to other threads.
 const RELEASE_FROM: usize = 4096;
@@ -39,33 +39,38 @@ fn canonical_json<'py>(py: Python<'py>, text: &[u8]) -> Option<Bound<'py, PyByte
 #[pyfunction]
 #[pyo3(signature = (value, /))]
 fn json_of(value: &Bound<'_, PyAny>) -> Option<String> {
-    let mut text = Vec::with_capacity(256);
-    values::write(value, &mut text, 0)?;
-    String::from_utf8(text).ok()
+    values::json_of(value)
 }
 
 /// A compiled JSON Schema; immutable, usable from any thread.
 #[pyclass(frozen, module = "pytest_llmharness._native._core")]
 struct Schema {
     engine: Engine,
+    /// What it was compiled from.
+    #[pyo3(get)]
+    text: String,
 }
 
 #[pymethods]
 impl Schema {
-    /// Compile schema text. ValueError carries (kind, detail, violation | None).
+    /// Compile JSON text, a dict or a bool. ValueError carries (kind, detail, violation | None);
+    /// TypeError means that it takes a slower look to make text of it.
     #[new]
-    #[pyo3(signature = (text, draft, formats, registry, /))]
+    #[pyo3(signature = (schema, draft, formats, registry, /))]
     fn new(
         py: Python<'_>,
-        text: &str,
+        schema: &Bound<'_, PyAny>,
         draft: Option<&str>,
         formats: bool,
         registry: Vec<(String, String)>,
     ) -> PyResult<Self> {
+        let text = text_of(schema).ok_or_else(|| PyTypeError::new_err("not plain"))?;
         let draft = draft.map(draft_named).transpose()?;
-        let compiled = py.detach(|| Engine::compile(text, draft, formats, &registry));
+        let others = registry.iter().map(|(_, document)| document.len()).sum::<usize>();
+        let compile = || Engine::compile(&text, draft, formats, &registry);
+        let compiled = released(py, text.len() + others, compile);
         let engine = compiled.map_err(|error| refusal(py, error))?;
-        Ok(Self { engine })
+        Ok(Self { engine, text })
     }
 
     /// (text: str | bytes, /) -> bool: whether the text is JSON that satisfies the schema.
@@ -144,6 +149,17 @@ impl Findings {
         let list = PyList::new(py, found.collect::<PyResult<Vec<_>>>()?)?;
         Ok((list.get_type(), (list,)))
     }
+}
+
+/// A schema as JSON text, where that is plain to see.
+fn text_of(schema: &Bound<'_, PyAny>) -> Option<String> {
+    if let Ok(text) = schema.cast::<PyString>() {
+        return text.to_str().ok().map(str::to_owned);
+    }
+    if schema.is_exact_instance_of::<PyDict>() || schema.is_exact_instance_of::<PyBool>() {
+        return values::json_of(schema);
+    }
+    None
 }
 
 /// The bytes of a text; None for a str that has none, because of lone surrogates.

@@ -4,6 +4,14 @@ use llmharness_engine::{MAX_DEPTH, plain_length};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
+/// The JSON text of a value; None where it takes a slower look.
+pub fn json_of(value: &Bound<'_, PyAny>) -> Option<String> {
+    let mut text = Vec::with_capacity(256);
+    write(value, &mut text, 0)?;
+    // What was written is UTF-8: it came from str.
+    String::from_utf8(text).ok()
+}
+
 /// Append the JSON of a value.
 ///
 /// None where the value, or a part of it, is no plain None, bool, int of 64 bits, finite float,

@@ -456,9 +456,11 @@ impl<'t> Run<'t> {
                 };
                 let value = past_colon(text, end)?;
                 if let Some(number) = number {
+                    keys.doubts += usize::from(number < next);
                     at = self.member(rule, number, wide, &mut seen, value)?;
                     next = number + 1;
                 } else {
+                    keys.strangers += 1;
                     at = self.stranger(rule, key, value)?;
                 }
                 if let Some(naming) = rule.naming
@@ -676,6 +678,10 @@ struct Keys {
     few: [usize; FEW_KEYS],
     more: Vec<usize>,
     count: usize,
+    /// How many the schema does not know.
+    strangers: usize,
+    /// How many of the others came later than in the order of the schema.
+    doubts: usize,
 }
 
 impl Keys {
@@ -700,8 +706,11 @@ impl Keys {
             || within(self.different(text), rule.least, rule.most)
     }
 
-    /// Whether all names are short and plain, and none comes twice.
+    /// Whether it is plain to see that no name comes twice.
     fn surely_differ(&self, text: &[u8]) -> bool {
+        if self.doubts == 0 && self.strangers <= 1 {
+            return true;
+        }
         let Some(keys) = self.few.get(..self.count) else { return false };
         let mut forms = [0; FEW_KEYS];
         keys.iter().zip(&mut forms).all(|(&key, slot)| match short(text, key) {

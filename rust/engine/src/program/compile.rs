@@ -20,6 +20,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 const MAX_CHAIN: usize = 4096;
 /// Keywords up to which a schema is searched without hashing.
 const FEW_KEYWORDS: usize = 16;
+/// Room for the nodes of a tool's schema, so that it need not grow.
+const USUAL_NODES: usize = 12;
 /// The base of a schema that names none.
 const BASE: &str = "json-schema:///";
 
@@ -135,11 +137,13 @@ struct Compiler<'d> {
 impl<'d> Compiler<'d> {
     fn of(documents: &'d Documents, formats: bool) -> Self {
         let any = Node { kinds: ALL, types: ALL, ..Node::default() };
+        let mut nodes = Vec::with_capacity(USUAL_NODES);
+        nodes.extend([any, Node { id: NEVER, ..Node::default() }]);
         Self {
             documents,
             formats,
-            nodes: vec![any, Node { id: NEVER, ..Node::default() }],
-            known: HashMap::default(),
+            nodes,
+            known: HashMap::with_capacity_and_hasher(USUAL_NODES, Addresses::default()),
             homes: HashMap::default(),
             patterns: HashMap::new(),
             queue: Vec::new(),
