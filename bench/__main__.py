@@ -7,7 +7,10 @@ import sys
 
 from .row import HEAD
 
-TOPICS = ("schema", "violations", "stream", "compile", "replay", "loop", "plugin_load")
+TOPICS = (
+    *("schema", "violations", "stream", "compile", "repair", "parsing"),
+    *("replay", "loop", "plugin_load"),
+)
 
 
 def main(chosen: list[str]) -> int:

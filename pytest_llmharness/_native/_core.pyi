@@ -1,7 +1,19 @@
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias, TypeVar, final, overload
+from typing import Any, Literal, TypeAlias, TypeVar, final, overload
 
-__all__ = ["Findings", "Schema", "Stream", "json_of"]
+__all__ = [
+    "Edits",
+    "Findings",
+    "OutputParser",
+    "OutputStream",
+    "Schema",
+    "Stream",
+    "canonical_json",
+    "coerce_json",
+    "grammars",
+    "json_of",
+    "repair_json",
+]
 
 _T = TypeVar("_T")
 
@@ -79,5 +91,67 @@ class Stream:
     def scene(self) -> tuple[str, list[bool]]:
         """(the JSON of the doomed value so far, for each part of its pointer whether it is a name)."""
 
+def canonical_json(text: bytes, /) -> bytes | None:
+    """One spelling for all texts of an equal JSON value; None where the text is no JSON."""
+
 def json_of(value: object, /) -> str | None:
     """The JSON text of a Python value; None where it takes a slower look."""
+
+# ((start byte, end byte), rule)
+_Edit: TypeAlias = tuple[tuple[int, int], str]
+
+@final
+class Edits:
+    """The edits of a repair; made into tuples only when they are asked for."""
+
+    def __len__(self) -> int: ...
+    def listed(self) -> tuple[_Edit, ...]:
+        """The edits in the order of the text."""
+
+def repair_json(text: str, /) -> tuple[Any, Edits]:
+    """The value that damaged JSON meant, and the edits. ValueError carries (kind, byte | None)."""
+
+# (pointer, rule, before, after)
+_Receipt: TypeAlias = tuple[str, str, str, str]
+
+def coerce_json(text: str, schema: str, /) -> tuple[Any, list[_Receipt]]:
+    """The value of a text that fits a schema, and what was changed. ValueError carries (kind, pointer)."""
+
+# (name, arguments | None, raw arguments | None, id | None, byte span)
+_Call: TypeAlias = tuple[str, dict[str, Any] | None, str | None, str | None, tuple[int, int]]
+# (byte span, the grammars that fit)
+_Reading: TypeAlias = tuple[tuple[int, int], list[str]]
+# (text, thinking, calls, documents, edits, readings)
+_Output: TypeAlias = tuple[str, list[str], list[_Call], list[Any], Edits, list[_Reading]]
+_Event: TypeAlias = (
+    tuple[Literal["text", "thinking"], str]
+    | tuple[Literal["tool_call"], _Call]
+    | tuple[Literal["document"], Any]
+    | tuple[Literal["text_was_thinking"], None]
+)
+
+@final
+class OutputParser:
+    """A compiled output parser; immutable, usable from any thread."""
+
+    def __new__(
+        cls, grammars: list[str] | None, tools: list[tuple[str, str]], strict: bool, /
+    ) -> OutputParser:
+        """`tools` are (name, schema as JSON text). ValueError carries the grammar that is none."""
+
+    def parse(self, text: str, /) -> _Output:
+        """Parse a whole text."""
+
+@final
+class OutputStream:
+    """One text that is being parsed piece by piece."""
+
+    def __new__(cls, parser: OutputParser, /) -> OutputStream: ...
+    def feed(self, chunk: str, /) -> list[_Event]:
+        """Take the next piece; what it decided comes back."""
+
+    def close(self) -> tuple[list[_Event], _Output]:
+        """Say that the text is over."""
+
+def grammars() -> list[tuple[str, str, str, str, list[str]]]:
+    """The formats that are known: (name, family, models, source, markers)."""

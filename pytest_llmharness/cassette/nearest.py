@@ -79,7 +79,7 @@ def first_difference(stored: Any, asked: Any, path: str = "") -> str | None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Equal as JSON: 1, 1.0 and true are three values."""
+    """Equal as JSON: 1 and 1.0 are one value, 1 and true are two."""
     if isinstance(one, dict | list):
         return type(one) is type(other) and first_difference(one, other) is None
-    return type(one) is type(other) and bool(one == other)
+    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)

@@ -91,7 +91,7 @@ class Taps(MetaPathFinder):
                 if self._on and self._vcr is None:
                     from .vcr_bridge import patches
 
-                    entering = patches()
+                    entering = patches(real)
                     entering.__enter__()
                     self._vcr = entering
         return self._vcr is not None

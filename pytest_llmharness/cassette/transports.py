@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any
 
-from .interception import current
+from .in_use import current
 from .take import Headers, RecordedRequest, RecordedResponse
 
 

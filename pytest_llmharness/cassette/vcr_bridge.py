@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from http import HTTPStatus
@@ -23,11 +23,10 @@ from vcr.cassette import Cassette
 from vcr.request import Request
 
 from ..errors import CassetteError
-from .interception import current
+from .in_use import current
 from .native import read_headers
 from .recording import Recording
 from .take import RecordedRequest, RecordedResponse
-from .taps import real
 
 _OPTIONAL = {"boto3": "botocore", "httplib2": "httplib2", "tornado": "tornado", "aiohttp": "aiohttp"}
 
@@ -35,8 +34,12 @@ _OPTIONAL = {"boto3": "botocore", "httplib2": "httplib2", "tornado": "tornado", 
 _lifted = threading.local()
 
 
-def patches() -> AbstractContextManager[Any]:
-    """Return what patches every stack that is installed, but httpx and http.client."""
+def patches(real: Callable[[Any], Any]) -> AbstractContextManager[Any]:
+    """Return what patches every stack that is installed, but httpx and http.client.
+
+    Args:
+        real: returns what stands behind a tap of ours.
+    """
     session_request = "_AiohttpClientSessionRequest"
     if hasattr(vcr.patch, session_request):  # whoever imported vcrpy may have shown it our tap
         setattr(vcr.patch, session_request, real(getattr(vcr.patch, session_request)))

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
+from contextlib import nullcontext
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from ..domain.message import Message
 from ..domain.tool import ToolCall, ToolSpec
 from ..errors import ConfigError
+from ..ports.clock import Clock
 from ..ports.tool import Tool
 from ..schema import Schema
 
 
 class Toolbox:
-    """The tools of one harness, each with its compiled argument schema."""
+    """The tools of one harness, each with its compiled argument schema.
 
-    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+    Args:
+        tools: what can be called.
+        clock: limits each call to `timeout_s`; None leaves the time to the tools.
+        timeout_s: seconds after which a call is cancelled and answered with an error.
+    """
+
+    def __init__(
+        self, tools: Iterable[Tool] = (), *, clock: Clock | None = None, timeout_s: float | None = 30
+    ) -> None:
+        self._clock, self._timeout_s = clock, timeout_s
         self._tools: dict[str, tuple[Tool, Schema]] = {}
         for tool in tools:
             spec = _spec_of(tool)
@@ -52,10 +64,14 @@ class Toolbox:
         if refused is not None:
             return Message.tool(call, f"Error: {refused}"), False
         try:
-            value = await self._tools[call.name][0].invoke(call.arguments)
+            async with nullcontext() if self._clock is None else self._clock.timeout(self._timeout_s):
+                value = await self._tools[call.name][0].invoke(call.arguments)
+            return Message.tool(call, answer_text(value)), True
+        except TimeoutError as error:
+            late = str(error) or f"the tool did not answer within {self._timeout_s:g} s"
+            return Message.tool(call, f"Error: TimeoutError: {late}"), False
         except Exception as error:  # noqa: BLE001 - a tool may fail in any way; the model is told
             return Message.tool(call, f"Error: {type(error).__name__}: {error}"), False
-        return Message.tool(call, _as_text(value)), True
 
 
 def _spec_of(tool: Tool) -> ToolSpec:
@@ -69,5 +85,28 @@ def _spec_of(tool: Tool) -> ToolSpec:
     return spec
 
 
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+def answer_text(value: Any) -> str:
+    """Return what the model is told of a tool's value: text as it is, anything else as JSON.
+
+    Raises:
+        TypeError: the value is, or holds, an object that has neither a JSON form nor a text of its own.
+        ValueError: the value holds itself.
+        RecursionError: the value is nested too deeply.
+    """
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_json_form)
+
+
+def _json_form(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    if hasattr(value, "model_dump"):  # Pydantic
+        return value.model_dump(mode="json")
+    if isinstance(value, bytes | bytearray):
+        return value.decode(errors="replace")
+    if isinstance(value, Set):
+        return sorted(value, key=repr)
+    kind: Any = type(value)
+    if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
+        # Its only text is an address, another one in each run.
+        raise TypeError(f"{kind.__qualname__} has no JSON form; a tool returns text or JSON data")
+    return str(value)

@@ -159,7 +159,7 @@ class Orchestrator:
         checked = check(run.last.text, self.parts.schema, self.parts.validators)
         if checked.valid:
             self._note(run, "accepted")
-            run.outcome = self._succeeded(run, checked.value)
+            run.outcome = self._succeeded(run, checked)
             return
         self._note(run, "rejected", problems=checked.problems)
         yield Event(EventKind.VALIDATION_FAILED, {"call": run.calls, "problems": checked.problems})
@@ -187,8 +187,8 @@ class Orchestrator:
     def _note(self, run: Run, outcome: str, **facts: Any) -> None:
         run.attempts.append({"call": run.calls, "model": run.last.model, "outcome": outcome, **facts})
 
-    def _succeeded(self, run: Run, value: Any) -> LLMResult:
-        return self._result(run, run.last.text, success=True, value=value)
+    def _succeeded(self, run: Run, checked: Check) -> LLMResult:
+        return self._result(run, run.last.text, success=True, value=checked.value, edits=checked.edits)
 
     def _stopped(self, run: Run, reason: FailureReason, limit: str) -> LLMResult:
         bound = getattr(self.parts.config, limit)

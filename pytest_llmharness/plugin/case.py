@@ -6,6 +6,8 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +58,22 @@ class Case:
         """Decide now: the cassette may have come since collection, and may come while the test runs."""
         self._decided = self.recording = None
         self._decided = self.plan
+
+
+def shared_cassettes(cases: Iterable[Case]) -> Iterator[tuple[Case, str]]:
+    """Yield each test that would write anew what another one has written, with what to say."""
+    owners: dict[Path, Case] = {}
+    for case in cases:
+        if case.plan.means != "record" or case.record_mode not in ("all", "rewrite"):
+            continue
+        owner = owners.setdefault(case.cassette_path, case)
+        if owner.item.nodeid != case.item.nodeid:
+            yield (
+                case,
+                f"two tests would write {case.cassette_path} anew, the second without the takes of the "
+                f"first: {owner.item.nodeid} and {case.item.nodeid}; leave out name= in their llm_cassette "
+                "marks, or delete the file and use --llm-record-mode=new_episodes",
+            )
 
 
 def is_ours(item: pytest.Item) -> bool:

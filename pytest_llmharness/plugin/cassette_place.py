@@ -8,14 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from .case import Case
 
 _SHELVES: pytest.StashKey[dict[Path, Path]] = pytest.StashKey()
 
@@ -80,19 +75,3 @@ def _suffix(parameters: str) -> str:
         return ""
     slug = re.sub(r"[^\w.-]+", "-", parameters.strip("[]")).strip("-")[:40]
     return f"-{slug}-{hashlib.sha256(parameters.encode()).hexdigest()[:8]}"
-
-
-def shared_cassettes(cases: Iterable[Case]) -> Iterator[tuple[Case, str]]:
-    """Yield each test that would write anew what another one has written, with what to say."""
-    owners: dict[Path, Case] = {}
-    for case in cases:
-        if case.plan.means != "record" or case.record_mode not in ("all", "rewrite"):
-            continue
-        owner = owners.setdefault(case.cassette_path, case)
-        if owner.item.nodeid != case.item.nodeid:
-            yield (
-                case,
-                f"two tests would write {case.cassette_path} anew, the second without the takes of the "
-                f"first: {owner.item.nodeid} and {case.item.nodeid}; leave out name= in their llm_cassette "
-                "marks, or delete the file and use --llm-record-mode=new_episodes",
-            )

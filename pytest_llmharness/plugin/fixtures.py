@@ -84,6 +84,7 @@ def llm_script() -> Callable[..., ScriptedProvider]:
     """Make a scripted model: `llm_script(["text", ToolCall(...), fault.rate_limit()])`."""
 
     def script(steps: Iterable[Step], **settings: Any) -> ScriptedProvider:
+        __tracebackhide__ = True
         from ..adapters.providers.scripted import ScriptedProvider
 
         return ScriptedProvider(steps, **settings)
@@ -101,12 +102,13 @@ def llm_harness(request: pytest.FixtureRequest, _llm_model: str | None) -> Itera
     made: list[Harness] = []
 
     def harness(script_or_provider: Any = None, /, **settings: Any) -> Harness:
-        from ..wiring import Harness
+        __tracebackhide__ = True
+        from ..wiring import PROVIDERS, Harness
 
         provider = script_or_provider
         if provider is None:
             provider = request.getfixturevalue("llm_provider")
-        elif isinstance(provider, list | tuple):
+        elif not hasattr(provider, "complete") and provider not in PROVIDERS:
             provider = request.getfixturevalue("llm_script")(provider)
         settings.setdefault("clock", _clock(provider, session_of(request.config).case(request.node)))
         made.append(Harness(provider, **settings))
@@ -122,7 +124,7 @@ def _clock(provider: Any, case: Case) -> Any:
     from ..adapters.clocks.system import SystemClock
     from ..adapters.clocks.virtual import VirtualClock
 
-    if provider.name == "scripted":
+    if getattr(provider, "name", None) == "scripted":
         return VirtualClock()
     return SkippingClock() if case.plan.means == "replay" else SystemClock()
 

@@ -6,7 +6,7 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -24,24 +24,25 @@ class LiveEngines:
     Args:
         settings: the values of the options.
         notes: where to say what the user should know at the end.
+        skipped: where to keep why a test had no engine, by its id.
     """
 
-    def __init__(self, settings: Mapping[str, Any], notes: list[str]) -> None:
-        self._settings, self._notes = settings, notes
+    def __init__(self, settings: Mapping[str, Any], notes: list[str], skipped: dict[str, str]) -> None:
+        self._settings, self._notes, self._skipped = settings, notes, skipped
         self._open: dict[tuple[str, str, str], OpenEngine] = {}
 
     def get(self, case: Case) -> Engine:
         """Return the engine of a test.
 
         An engine that cannot be had skips the test where it was only preferred (auto, embedded),
-        and fails it where it was asked for by name.
+        and fails it where it was asked for by name or address.
         """
         name, base_url = self._name(case), self._settings["llm_base_url"]
         named = self._settings["llm_engine_model"] or case.models
         key = name, base_url, case.model or (named[0] if named else "")
         self._bury(key, case)
         if key not in self._open:
-            self._open[key] = _start(*key)
+            self._open[key] = self._start(case, *key)
         return self._open[key].engine
 
     def close(self) -> None:
@@ -53,10 +54,10 @@ class LiveEngines:
         name: str = self._settings["llm_engine"]
         if case.engine is None or case.engine == name:
             return name
-        if name == "auto":
-            return case.engine
-        command = pytest_command(case, "--llm-live", f"--llm-engine={case.engine}")
-        pytest.skip(f"needs the engine {case.engine}: {command}")
+        if name != "auto":
+            command = pytest_command(case, "--llm-live", f"--llm-engine={case.engine}")
+            self._skip(case, f"needs the engine {case.engine}: {command}")
+        return case.engine
 
     def _bury(self, key: tuple[str, str, str], case: Case) -> None:
         """Forget an embedded engine whose process has ended, so that this test gets a new one."""
@@ -66,16 +67,19 @@ class LiveEngines:
             running.close()
             self._notes.append(f"the embedded engine died; it was started again for {case.item.nodeid}")
 
+    def _start(self, case: Case, name: str, base_url: str, model: str) -> OpenEngine:
+        try:
+            return open_engine(name, base_url=base_url or None, model=model or None)
+        except EngineUnavailable as error:
+            if name in ("auto", "embedded") and not base_url:
+                self._skip(case, f"{error.what}; {error.fix}")
+            raise failed(error) from None
+        except HarnessError as error:
+            raise failed(error) from None
 
-def _start(name: str, base_url: str, model: str) -> OpenEngine:
-    try:
-        return open_engine(name, base_url=base_url or None, model=model or None)
-    except EngineUnavailable as error:
-        if name in ("auto", "embedded"):
-            pytest.skip(f"{error.what}; {error.fix}")
-        raise failed(error) from None
-    except HarnessError as error:
-        raise failed(error) from None
+    def _skip(self, case: Case, reason: str) -> NoReturn:
+        self._skipped[case.item.nodeid] = reason
+        pytest.skip(reason)
 
 
 def refuse_another_model(case: Case, engine: Engine) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from ..errors import CassetteError, Unignorable
 from ..options import OPTIONS, Option
-from .case import Case, adopt, case_of, is_ours
+from .case import Case, adopt, case_of, is_ours, shared_cassettes
 
 if TYPE_CHECKING:
     from ..live.engines import Engine
@@ -38,6 +38,7 @@ class LLMSession:
         self.live_selected = 0
         self.swallowed: list[str] = []
         self.notes: list[str] = []
+        self.without_engine: dict[str, str] = {}
         self.any_failed = False
         self._told: list[Unignorable] = []
         self._engines: LiveEngines | None = None
@@ -85,16 +86,24 @@ class LLMSession:
         """Count what runs and return a line for the terminal, where anything of ours runs."""
         ours = [case for case in map(case_of, items) if case is not None]
         self.live_selected = sum(case.live_marked for case in ours)
+        self._warn_of_vain_mode()
         self.means = Counter(case.plan.means for case in ours)
         if not ours:
             return None
         if self.means["record"]:
-            from .cassette_place import shared_cassettes
-
             for case, complaint in shared_cassettes(ours):
                 self._complain(case.item, complaint)
         counts = ", ".join(f"{self.means[means]} {means}" for means in sorted(self.means))
-        return f"llmharness: {_tests(len(ours))} ({counts}); schema core: {_core()}"
+        return f"llmharness: {tests(len(ours))} ({counts}); schema core: {_core()}"
+
+    def _warn_of_vain_mode(self) -> None:
+        mode = self.config.getoption("llm_record_mode")
+        if mode and mode != "none" and self.live_selected and not self.live_allowed:
+            note = (
+                f"--llm-record-mode={mode} records no test marked llm_live without --llm-live "
+                f"({tests(self.live_selected)}): add --llm-live"
+            )
+            self.notes.extend({note} - set(self.notes))
 
     def _complain(self, item: pytest.Item, complaint: str) -> None:
         """End the run; in an xdist worker, whose words nobody sees, fail the test instead."""
@@ -106,12 +115,19 @@ class LLMSession:
         """Add what an xdist worker counted."""
         self.live_selected = max(self.live_selected, output.get("llm_live_selected", 0))
         self.swallowed.extend(output.get("llm_swallowed", ()))
-        self.notes.extend(output.get("llm_notes", ()))
+        told = output.get("llm_notes", ())
+        self.notes.extend(note for note in told if note not in self.notes)
+        self.without_engine.update(output.get("llm_without_engine", ()))
 
     @property
     def selected_nothing(self) -> bool:
         """Whether --llm-live was given and no live test was there to run."""
         return self.live_allowed and not self.live_selected
+
+    @property
+    def ran_nothing_live(self) -> bool:
+        """Whether --llm-live was given and every live test was skipped for want of an engine."""
+        return self.live_allowed and 0 < self.live_selected <= len(self.without_engine)
 
     # --- one test ---
 
@@ -198,7 +214,7 @@ class LLMSession:
         if self._engines is None:
             from .live_engines import LiveEngines
 
-            self._engines = LiveEngines(self.settings, self.notes)
+            self._engines = LiveEngines(self.settings, self.notes, self.without_engine)
         return self._engines.get(case)
 
     # --- the end ---
@@ -267,7 +283,8 @@ def _shown(value: Any) -> str:
     return "on" if value is True else "+".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _tests(count: int) -> str:
+def tests(count: int) -> str:
+    """Return "1 test", "2 tests" and so on."""
     return "1 test" if count == 1 else f"{count} tests"
 
 

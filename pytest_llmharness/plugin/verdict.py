@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 from ..errors import Unignorable
-from .session import LLMSession
+from .case import case_of
+from .session import LLMSession, tests
 
 
 @contextmanager
@@ -19,13 +20,18 @@ def end_of_phase(session: LLMSession, item: pytest.Item) -> Iterator[None]:
     """Raise a miss that the setup, the call or the teardown of the test swallowed."""
     try:
         yield
-    except (Unignorable, KeyboardInterrupt, pytest.exit.Exception):
+    except (KeyboardInterrupt, pytest.exit.Exception):
         session.tell(item)
         raise
     except BaseException as error:
-        miss = session.tell(item)
+        from .short_trace import led_to, shorten
+
+        told = session.tell(item)
+        miss = error if isinstance(error, Unignorable) else told
         if miss is not None:
-            raise miss from error
+            raise miss from None if led_to(miss, error) else error
+        if case_of(item) is not None and not session.config.getoption("fulltrace"):
+            shorten(error)
         raise
     miss = session.tell(item)
     if miss is not None:
@@ -46,10 +52,11 @@ def end_of_session(session: LLMSession, run: pytest.Session) -> None:
         output["llm_live_selected"] = session.live_selected
         output["llm_swallowed"] = session.swallowed
         output["llm_notes"] = session.notes
+        output["llm_without_engine"] = session.without_engine
     elif run.exitstatus == pytest.ExitCode.OK:
         if session.swallowed:
             run.exitstatus = pytest.ExitCode.TESTS_FAILED
-        elif session.selected_nothing:
+        elif session.selected_nothing or session.ran_nothing_live:
             run.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
@@ -61,6 +68,13 @@ def say_at_the_end(session: LLMSession, reporter: pytest.TerminalReporter) -> No
         )
     for note in session.notes:
         reporter.write_line(f"llmharness: {note}", yellow=True)
+    for reason in list(session.without_engine.values())[:1]:
+        reporter.write_line(
+            f"llmharness: {tests(len(session.without_engine))} marked llm_live had no engine and did not run "
+            f"(-rs tells why of each): {reason}",
+            red=session.ran_nothing_live,
+            yellow=not session.ran_nothing_live,
+        )
     if session.selected_nothing:
         reporter.write_line(
             "llmharness: --llm-live selected no test marked llm_live; mark one with @pytest.mark.llm_live, "

@@ -102,7 +102,9 @@ class Schema:
                 where="Schema(draft=...)",
                 fix=f"use one of {', '.join(DRAFTS)}",
             )
-        documents = [(uri, source.text_of(document)) for uri, document in registry.items()] if registry else []
+        documents = (
+            [(uri, source.text_of(document)) for uri, document in registry.items()] if registry else []
+        )
         self._compile(schema, draft, formats if isinstance(formats, bool) else dict(formats), documents)
 
     def _compile(

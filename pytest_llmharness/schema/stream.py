@@ -20,12 +20,12 @@ class Machine(Protocol):
     """What reads the chunks."""
 
     @property
-    def exact(self) -> bool: ...
+    def exact(self) -> bool: ...  # noqa: D102 - as the core's stub says
     @property
-    def text(self) -> bytes: ...
-    def feed(self, chunk: str | bytes, /) -> Progress: ...
-    def findings(self) -> list[Finding]: ...
-    def scene(self) -> tuple[str, list[bool]]: ...
+    def text(self) -> bytes: ...  # noqa: D102
+    def feed(self, chunk: str | bytes, /) -> Progress: ...  # noqa: D102
+    def findings(self) -> list[Finding]: ...  # noqa: D102
+    def scene(self) -> tuple[str, list[bool]]: ...  # noqa: D102
 
 
 class SchemaStream:

@@ -5,13 +5,22 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import gguf
+import numpy as np
 import pytest
 
+LOADED = (gguf, np)  # a process can load these once, and each pytest that runs inside would again
 ROOT = Path(__file__).parents[2]
 PAGES = [
     page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 ]
 BLOCKS = [block for page in PAGES for block in re.findall(r"```python\n# (\S+)\n(.*?)```", page, re.DOTALL)]
+# Blocks without a file name are scripts that assert what they show.
+SCRIPTS = [
+    block
+    for page in PAGES
+    for block in re.findall(r"^```python\n(?!# )(.*?)^```", page, re.DOTALL | re.MULTILINE)
+]
 
 
 def _paste(pytester: pytest.Pytester, name: str) -> None:
@@ -20,8 +29,21 @@ def _paste(pytester: pytest.Pytester, name: str) -> None:
 
 def test_every_block_is_a_file_that_is_run_here() -> None:
     """A block that is added gets a test."""
-    assert [name for name, _ in BLOCKS] == ["test_priority.py", "test_live.py", "test_my_provider.py"]
-    assert sum(page.count("```python") for page in PAGES) == len(BLOCKS)
+    assert [name for name, _ in BLOCKS] == [
+        "test_priority.py",
+        "test_live.py",
+        "test_mine.py",
+        "test_my_provider.py",
+    ]
+    blocks = sum(len(re.findall(r"^```python$", page, re.MULTILINE)) for page in PAGES)
+    assert blocks == len(BLOCKS) + len(SCRIPTS)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_of_the_docs_holds(script: str) -> None:
+    """As pasted, its assertions pass."""
+    assert "assert " in script
+    exec(compile(script, "docs", "exec"), {})
 
 
 def test_the_first_test_passes_offline_in_twenty_lines(pytester: pytest.Pytester) -> None:
@@ -31,21 +53,27 @@ def test_the_first_test_passes_offline_in_twenty_lines(pytester: pytest.Pytester
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
-def test_the_live_test_is_skipped_then_recorded_then_replayed(pytester: pytest.Pytester) -> None:
-    """The three rows of its table, with the embedded engine."""
+@pytest.mark.parametrize(
+    ("module", "test"), [("test_live", "test_a_model_gives_a_priority"), ("test_mine", "test_my_code")]
+)
+def test_a_live_test_is_skipped_then_recorded_then_replayed(
+    pytester: pytest.Pytester, module: str, test: str
+) -> None:
+    """The three rows of the table, with the embedded engine; our harness and a client of the user's."""
     pytest.importorskip("xllamacpp")
     _paste(pytester, "test_priority.py")
-    _paste(pytester, "test_live.py")
-    skipped = pytester.runpytest_inprocess("-rs", "test_live.py")
+    _paste(pytester, f"{module}.py")
+    skipped = pytester.runpytest_inprocess("-rs", f"{module}.py")
     skipped.assert_outcomes(skipped=1)
-    skipped.stdout.fnmatch_lines("*pytest --llm-live test_live.py::test_a_model_gives_a_priority")
+    skipped.stdout.fnmatch_lines(f"*pytest --llm-live {module}.py::{test}")
 
     live = ("--llm-live", "--llm-engine=embedded")
-    pytester.runpytest_inprocess(*live, "test_live.py").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess(*live, f"{module}.py").assert_outcomes(passed=1)
     assert not (pytester.path / "cassettes").exists()
-    pytester.runpytest_inprocess(*live, "--llm-record-mode=rewrite", "test_live.py").assert_outcomes(passed=1)
-    assert (pytester.path / "cassettes/test_live/test_a_model_gives_a_priority.json").is_file()
-    pytester.runpytest_inprocess("test_live.py").assert_outcomes(passed=1)
+    recording = pytester.runpytest_inprocess(*live, "--llm-record-mode=rewrite", f"{module}.py")
+    recording.assert_outcomes(passed=1)
+    assert (pytester.path / f"cassettes/{module}/{test}.json").is_file()
+    pytester.runpytest_inprocess(f"{module}.py").assert_outcomes(passed=1)
 
 
 def test_the_adapter_of_the_docs_keeps_the_contract(pytester: pytest.Pytester) -> None:

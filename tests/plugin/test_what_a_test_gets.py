@@ -119,6 +119,119 @@ def test_a_live_selection_without_live_tests_fails_under_xdist(suite: pytest.Pyt
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_live_tests_that_all_lack_their_engine_are_no_success(
+    pytester: pytest.Pytester, workers: tuple[str, ...]
+) -> None:
+    """Nothing ran live, so nothing is green; a reason is said without -rs."""
+    pytester.makepyfile(
+        test_suite="""
+        import pytest
+
+        @pytest.mark.llm_live(engine="vllm")
+        @pytest.mark.parametrize("number", range(3))
+        def test_it(llm_engine, number):
+            pass
+
+        def test_other():
+            pass
+        """
+    )
+    result = pytester.runpytest_inprocess("--llm-live", "--llm-engine=ollama", *workers)
+    result.assert_outcomes(passed=1, skipped=3)
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    [line] = [line for line in result.outlines if "had no engine" in line]
+    assert line.startswith("llmharness: 3 tests marked llm_live had no engine and did not run (-rs ")
+    assert "needs the engine vllm: pytest --llm-live --llm-engine=vllm" in line
+
+
+def test_an_engine_named_by_its_address_must_be_there(pytester: pytest.Pytester) -> None:
+    """It was asked for, so its absence is a failure, not a reason to skip."""
+    pytester.makepyfile(
+        test_suite="""
+        import pytest
+
+        @pytest.mark.llm_live
+        def test_it(llm_engine):
+            pass
+        """
+    )
+    result = pytester.runpytest_inprocess("--llm-live", "--llm-base-url=http://127.0.0.1:1/v1")
+    result.assert_outcomes(errors=1)
+    assert "no engine answers at http://127.0.0.1:1/v1: Connection refused" in result.stdout.str()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_a_record_mode_that_records_nothing_is_told(suite: pytest.Pytester, workers: tuple[str, ...]) -> None:
+    """A live test is recorded only where it runs live."""
+    result = suite.runpytest_inprocess("--llm-record-mode=rewrite", "-k", "test_live", *workers)
+    [line] = [line for line in result.outlines if "records no test" in line]
+    assert line.endswith("marked llm_live without --llm-live (1 test): add --llm-live")
+    quiet = suite.runpytest_inprocess("-k", "test_live", *workers)
+    assert "records no test" not in quiet.stdout.str()
+
+
+FAILING = {
+    "an error of the harness": (
+        "llm_harness(make_provider('openai', base_url='http://127.0.0.1:1/v1', model='m')).run('x').unwrap()",
+        ["ProviderUnavailable: no answer from the server", "fix:   "],
+    ),
+    "a refused connection": (
+        "llm_harness(make_provider('openai', base_url='http://127.0.0.2:1/v1', model='m')).run('x').unwrap()",
+        [
+            "the test tried to connect to 127.0.0.2:1, and nothing allows it",
+            "llm_allow_network('127.0.0.2:1')",
+        ],
+    ),
+    "an end of the script": ("llm_harness([]).run('x')", ["ScriptExhausted: the script has 0 steps"]),
+}
+
+
+@pytest.mark.parametrize(("line", "told"), FAILING.values(), ids=FAILING)
+def test_an_error_that_explains_itself_is_short(
+    pytester: pytest.Pytester, line: str, told: list[str]
+) -> None:
+    """What, where and fix at the user's own line; --full-trace shows the way through the libraries."""
+    pytester.makepyfile(
+        test_suite=f"""
+        import pytest
+        from pytest_llmharness.wiring import make_provider
+
+        @pytest.mark.llm_allow_network("127.0.0.1:1")
+        def test_it(llm_harness):
+            {line}
+        """
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    for words in told:
+        assert words in text
+    for library in ("orchestrator.py", "selector_events.py", "_client.py"):
+        assert library not in text
+    assert len(result.outlines) < 50
+    whole = pytester.runpytest_inprocess("--full-trace")
+    assert ("orchestrator.py" in whole.stdout.str()) == ("nothing allows it" not in text)
+
+
+@pytest.mark.parametrize("script", ["'hello'", "{'n': 1}", "[None]", "7"])
+def test_a_script_that_is_none_points_to_the_test(pytester: pytest.Pytester, script: str) -> None:
+    """The failure shows the user's line and the mend, and none of our frames."""
+    pytester.makepyfile(
+        test_suite=f"""
+        def test_it(llm_harness):
+            llm_harness({script})
+        """
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert f">       llm_harness({script})" in text
+    assert "script" in text
+    assert "fix:" in text
+    assert "fixtures.py" not in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "ini", "expected"),
     [

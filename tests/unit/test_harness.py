@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from pytest_llmharness import (
     Harness,
@@ -109,6 +113,48 @@ def test_repair_prompt_carries_the_output_and_the_violation() -> None:
         "Your previous output was invalid because: Validation error: field 'damage_cap' must be a number "
         "(e.g., 500000), not a currency string. Please retry."
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "rules"),
+    [
+        ('{"priority": 3}', []),
+        ('Here you are:\n```json\n{"priority": 3}\n```\nAnything else?', ["code_fence", "text_around"]),
+        ('<think>Is it {"priority": 1}? No.</think>{"priority": 3}', []),
+        ("{'priority': 3,} // done", ["single_quotes", "extra_comma", "comment"]),
+    ],
+)
+def test_a_readable_answer_is_no_reason_to_ask_again(answer: str, rules: list[str]) -> None:
+    """Fences, prose, thinking and notation are passed in one call; the receipts name each change."""
+    result, provider, _ = run([answer], schema=PRIORITY)
+    assert result.unwrap() == {"priority": 3}
+    assert len(provider.prompts) == 1
+    assert result.content == answer
+    assert {edit.rule for edit in result.metadata["edits"]} == set(rules)
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ('{"priority": 3', "the JSON is damaged or cut off (missing bracket at byte 14)"),
+        ('{"priority": 1} or rather {"priority": 2}', "(superseded document at byte 0)"),
+        ('```json\n{"priority": "high"}\n```', "'priority'"),
+        ("no", "JSON"),
+    ],
+)
+def test_a_guess_is_no_answer(answer: str, problem: str) -> None:
+    """What is cut off, doubtful or wrong is asked again, and the prompt says what was wrong with it."""
+    result, provider, _ = run([answer, '{"priority": 3}'], schema=PRIORITY)
+    assert (result.unwrap(), result.retries) == ({"priority": 3}, 1)
+    assert problem in provider.prompts[1].messages[-1].text
+
+
+def test_without_the_core_an_answer_is_plain_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fallback judges JSON; what needs reading is asked again."""
+    monkeypatch.setitem(sys.modules, "pytest_llmharness._native._core", None)
+    monkeypatch.delattr("pytest_llmharness._native._core", raising=False)
+    result, _, _ = run(['```json\n{"priority": 3}\n```', '{"priority": 3}'], schema=PRIORITY)
+    assert (result.unwrap(), result.retries, result.metadata["edits"]) == ({"priority": 3}, 1, ())
 
 
 def test_no_two_retry_prompts_are_equal() -> None:
@@ -255,6 +301,87 @@ def test_tools_run_and_answer_in_order() -> None:
     assert answers[1].text == "Error: OSError: disk on fire"
     assert answers[2].text.startswith("Error: unknown tool 'nope'")
     assert answers[3].text.startswith("Error: invalid arguments")
+
+
+@tool
+async def hang() -> str:
+    """Wait for ever."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@pytest.mark.parametrize(("settings", "limit"), [({}, 30), ({"tool_timeout_seconds": 2.5}, 2.5)])
+def test_a_tool_that_hangs_is_cancelled(settings: dict[str, Any], limit: float) -> None:
+    """D18: after 30 virtual seconds the model is told, and the other tool's answer is kept."""
+    calls = [ToolCall("hang"), ToolCall("add", {"a": 1, "b": 2})]
+    result, provider, clock = run([calls, "done"], tools=[hang, add], config=HarnessConfig(**settings))
+    assert result.content == "done"
+    told = [message.text for message in provider.prompts[1].messages[-2:]]
+    assert told == [f"Error: TimeoutError: the tool did not answer within {limit:g} s", "3"]
+    assert clock.now() == pytest.approx(limit)
+
+
+def test_a_tool_may_leave_the_program() -> None:
+    """SystemExit is no answer: it reaches the caller, and the harness works on."""
+
+    @tool
+    def leave() -> str:
+        """Exit."""
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit) as caught:
+        run([ToolCall("leave")], tools=[leave])
+    assert caught.value.code == 3
+    assert run(["fine"])[0].content == "fine"
+
+
+@dataclass
+class Point:
+    x: int
+    y: float
+
+
+class Ticket(BaseModel):
+    opened: date
+
+
+KNOT: list[Any] = []
+KNOT.append(KNOT)
+DEEP: list[Any] = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("as it is", "as it is"),
+        (None, "null"),
+        ({"a": [1, "ü"]}, '{"a": [1, "ü"]}'),
+        ([Point(1, 0.5)], '[{"x": 1, "y": 0.5}]'),
+        (Ticket(opened=date(2026, 1, 2)), '{"opened": "2026-01-02"}'),
+        ({2, 1}, "[1, 2]"),
+        (date(2026, 1, 2), '"2026-01-02"'),
+        (b"caf\xc3\xa9 \xff", '"café \ufffd"'),
+        (object(), "Error: TypeError: object has no JSON form; a tool returns text or JSON data"),
+        ({(1, 2): 3}, "Error: TypeError: keys must be str, int, float, bool or None, not tuple"),
+        (KNOT, "Error: ValueError: Circular reference detected"),
+        (DEEP, "Error: RecursionError: "),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_tool_returns_reaches_the_model(value: Any, told: str) -> None:
+    """As text or JSON; what has neither is the tool's failure, never the run's."""
+
+    @tool
+    def give() -> Any:
+        """Give it."""
+        return value
+
+    result, provider, _ = run([ToolCall("give"), "done"], tools=[give])
+    assert result.content == "done"
+    text = provider.prompts[1].messages[-1].text
+    assert text == told or (told.endswith(" ") and text.startswith(told))
 
 
 def test_tool_rounds_are_bounded() -> None:

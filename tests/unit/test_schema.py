@@ -711,3 +711,12 @@ def test_no_work_doubles_with_the_depth_of_a_value(engine: str) -> None:
     verdict = Schema({"anyOf": [*kinds, {"type": "null"}]}).check_value(value)
     assert len(verdict.violations) == 1
     assert verdict.violations[0].keyword == "anyOf"
+
+
+@pytest.mark.parametrize("kind", ["null", "boolean", "integer", "number", "string", "array"])
+def test_a_rule_about_objects_does_not_let_objects_in(kind: str) -> None:
+    """The shortest way through the core looks at the type, too."""
+    for keywords in ({"properties": {"a": {}}}, {"propertyNames": {}}, {"additionalProperties": {}}):
+        schema = Schema({"type": kind, **keywords})
+        assert not schema.accepts(b"{}")
+        assert not schema.check(b"{}").valid

@@ -114,7 +114,16 @@ def test_threads_that_share_schemas_and_streams_get_the_verdicts_of_one() -> Non
     """Twelve threads, all faces of three schemas at once, texts below and above a few KB."""
     schemas = [Schema(RECORDS), Schema(LEFT_OVER), Schema({"anyOf": [RECORDS, {"type": "string"}]})]
     assert [schema.engine for schema in schemas] == ["rust", "rust+fallback", "rust"]
-    texts = [_records(3), _records(300), '[{"id": -1}]', '{"a": 1}', '{"b": 1}', '"x"', "[", '[{"id": 1e400}]']
+    texts = [
+        _records(3),
+        _records(300),
+        '[{"id": -1}]',
+        '{"a": 1}',
+        '{"b": 1}',
+        '"x"',
+        "[",
+        '[{"id": 1e400}]',
+    ]
 
     def facts(schema: Schema, text: str) -> tuple[Any, ...]:
         stream = schema.stream()
@@ -129,9 +138,7 @@ def test_threads_that_share_schemas_and_streams_get_the_verdicts_of_one() -> Non
     try:
         with ThreadPoolExecutor(12) as pool:
             rounds = list(
-                pool.map(
-                    lambda _: [facts(schema, text) for schema in schemas for text in texts], range(24)
-                )
+                pool.map(lambda _: [facts(schema, text) for schema in schemas for text in texts], range(24))
             )
     finally:
         sys.setswitchinterval(before)
@@ -176,7 +183,9 @@ exec({INSIDE!r})
 
 def test_sub_interpreters_get_an_engine_or_hear_why_not() -> None:
     """Where the core may not be loaded the fallback serves; where that may not, an error says so."""
-    run = subprocess.run([sys.executable, "-c", AROUND], capture_output=True, text=True, timeout=100)
+    run = subprocess.run(
+        [sys.executable, "-c", AROUND], capture_output=True, text=True, timeout=100, check=False
+    )
     assert run.returncode == 0, run.stderr
     lines = run.stdout.splitlines()
     assert len(lines) == 3, run.stdout

@@ -98,7 +98,7 @@ class OllamaProvider(SdkProvider["AsyncClient"]):
         if isinstance(error, sdk("ollama", "ollama").ResponseError):
             return refused_midway(at, {"error": error.error}, partial or "")
         if isinstance(error, httpx.DecodingError):
-            return malformed(at, f"{type(error).__name__}: {error}")
+            return malformed(at, str(error))
         if isinstance(error, httpx.RequestError | httpx.StreamError | ConnectionError):
             return unreachable(at, error) if partial is None else broken(at, partial, str(error))
         return None

@@ -1,6 +1,9 @@
 //! The Python face of the engine: convert, call, convert back.
 
 mod late;
+mod objects;
+mod parsing;
+mod repair;
 mod stream;
 mod values;
 mod verdict_call;
@@ -17,7 +20,19 @@ const RELEASE_FROM: usize = 4096;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::{Findings, Schema, Stream, json_of};
+    use super::parsing::{OutputParser, OutputStream, grammars};
+    #[pymodule_export]
+    use super::repair::{Edits, coerce_json, repair_json};
+    #[pymodule_export]
+    use super::{Findings, Schema, Stream, canonical_json, json_of};
+}
+
+/// One spelling for all texts of an equal JSON value; None where the text is no JSON.
+#[pyfunction]
+#[pyo3(signature = (text, /))]
+fn canonical_json<'py>(py: Python<'py>, text: &[u8]) -> Option<Bound<'py, PyBytes>> {
+    let form = released(py, text.len(), || llmharness_engine::canonical_form(text))?;
+    Some(PyBytes::new(py, &form))
 }
 
 /// The JSON text of a Python value; None where it takes a slower look.
