@@ -136,7 +136,11 @@ def _of_alternatives(finding: Finding, value: Any) -> str:
     if not nearest:
         return phrase.sentence(subject, keyword, None, at(value, pointer))
     lines = dict.fromkeys(_line(each, value) for each in nearest)
-    return "; ".join(list(lines)[:_TOLD_APART])
+    told = "; ".join(list(lines)[:_TOLD_APART])
+    if len(failed) - sum(map(bool, kinds)) == 1:
+        # The others are of another kind, as null is in "an object or null".
+        return told
+    return phrase.of_branch(told, branches.index(nearest) + 1, len(branches))
 
 
 def _unknown_tag(failed: Sequence[Sequence[Finding]], pointer: str) -> tuple[str, list[Any]] | None:
@@ -161,17 +165,16 @@ def _only_type(branch: list[Finding], pointer: str) -> list[str]:
     return types if isinstance(types, list) else [types]
 
 
-def _distance(branch: list[Finding], pointer: str) -> int:
-    """How far a value is from an alternative: a wrong kind or tag counts most."""
-    distance = 0
-    for found, _, keyword, *_ in branch:
-        if found == pointer and keyword == "type":
-            distance += 10_000
-        elif keyword == "const" or (keyword == "enum" and found.count("/") == pointer.count("/") + 1):
-            distance += 100
-        else:
-            distance += 1
-    return distance
+def _distance(branch: list[Finding], pointer: str) -> tuple[bool, bool, int, int]:
+    """How far a value is from an alternative: by kind, by tag, by depth, by number of faults."""
+    level = pointer.count("/")
+    wrong_kind = any(found == pointer and keyword == "type" for found, _, keyword, *_ in branch)
+    wrong_tag = any(
+        keyword == "const" or (keyword == "enum" and found.count("/") == level + 1)
+        for found, _, keyword, *_ in branch
+    )
+    depth = min(found.count("/") for found, *_ in branch)
+    return wrong_kind, wrong_tag, level - depth, len(branch)
 
 
 def _subject(value: Any, pointer: str) -> str:

@@ -78,6 +78,11 @@ def too_many(subject: str, matched: int, alternatives: int) -> str:
     return f"{subject} must match exactly one of the {alternatives} alternatives; it matches {matched}"
 
 
+def of_branch(told: str, number: int, alternatives: int) -> str:
+    """Return what is told of one alternative, and which one it is."""
+    return f"{told} (alternative {number} of {alternatives} is the nearest)"
+
+
 def _one_of(asked: Any, there: Any) -> str:
     options = asked if isinstance(asked, list) else [asked]
     if len(options) == 1:

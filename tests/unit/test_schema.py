@@ -533,9 +533,30 @@ PETS = {
 def test_alternatives_are_explained_by_the_nearest_one(engine: str) -> None:
     """A tag picks the alternative; an unknown tag is answered with those that are known."""
     assert hints(PETS, '{"pet": {"kind": "dog", "bark": 3}}') == [
-        "field 'bark' must be a string (e.g., \"3\"), not a number"
+        "field 'bark' must be a string (e.g., \"3\"), not a number (alternative 2 of 2 is the nearest)"
     ]
     assert hints(PETS, '{"pet": {"kind": "cow"}}') == ['field \'kind\': use one of "cat", "dog"']
+
+
+def test_the_alternative_that_got_furthest_is_explained(engine: str) -> None:
+    """The tag comes first, then how deep the first fault lies, then how many there are."""
+    deep = {"properties": {"a": {"properties": {"b": {"type": "integer"}}}}, "required": ["a"]}
+    other = {"properties": {"c": True}, "required": ["c"], "additionalProperties": False}
+    few = {"required": ["x"]}
+    many = {"required": ["x", "y", "z"]}
+    number = "field 'b' must be an integer, not a boolean"
+    for keyword in ("anyOf", "oneOf"):
+        assert hints({keyword: [other, deep]}, '{"a": {"b": true}}') == [
+            f"{number} (alternative 2 of 2 is the nearest)"
+        ]
+        assert hints({keyword: [many, few]}, "{}") == [
+            "add the missing field 'x' (alternative 2 of 2 is the nearest)"
+        ]
+        tagged = [{"properties": {"t": {"const": 1}}}, {"required": ["v", "w"]}]
+        assert hints({keyword: tagged}, '{"t": 2}') == [
+            "add the missing field 'v'; add the missing field 'w' (alternative 2 of 2 is the nearest)"
+        ]
+        assert hints({keyword: [deep, {"type": "null"}]}, '{"a": {"b": true}}') == [number]
 
 
 @pytest.mark.parametrize(
