@@ -64,6 +64,23 @@ class InvalidRequest(HarnessError):
     """The request is refused before any model is called."""
 
 
+class SessionLogError(HarnessError):
+    """A session log cannot be read or written."""
+
+
+class SessionConflict(SessionLogError):
+    """An event has a number that is not the next one: another writer was faster."""
+
+    @classmethod
+    def at(cls, session_id: str, seq: int, expected: int, log: str) -> SessionConflict:
+        """Make the error for one refused event."""
+        return cls(
+            f"event {seq} of session {session_id!r} is refused: the next number is {expected}",
+            where=log,
+            fix="read the session again before going on; somebody else has taken it over",
+        )
+
+
 class ScriptExhausted(ConfigError):
     """A scripted model was called more often than its script has steps."""
 

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .provider import ProviderContract
+from .session_log import SessionLogContract
 
-__all__ = ["ProviderContract"]
+__all__ = ["ProviderContract", "SessionLogContract"]
