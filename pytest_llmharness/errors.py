@@ -93,6 +93,10 @@ class EngineUnavailable(HarnessError):
     """No live engine can be started or reached."""
 
 
+class SharedStateUnavailable(HarnessError):
+    """A server or file that keeps shared state (cache, limiter, breaker, approvals) fails."""
+
+
 class ProviderError(HarnessError):
     """A model call failed. `retryable` says whether an equal call may succeed.
 
@@ -151,6 +155,12 @@ class ProviderUnavailable(ProviderError):
     """The server cannot be reached or fails on its side (connection refused, 408, 5xx)."""
 
     retryable = True
+
+
+class CircuitOpen(ProviderUnavailable):
+    """The endpoint failed repeatedly and is not called for `retry_after_s` seconds."""
+
+    retryable = False
 
 
 class ProviderTimeout(ProviderError):

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from .approver import ApproverContract
 from .provider import ProviderContract
 from .session_log import SessionLogContract
 
-__all__ = ["ProviderContract", "SessionLogContract"]
+__all__ = [
+    "ApproverContract",
+    "ProviderContract",
+    "SessionLogContract",
+]
