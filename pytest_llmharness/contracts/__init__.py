@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from .approver import ApproverContract
+from .breaker_states import BreakerStatesContract
+from .cache import CacheContract
+from .limiter import LimiterContract
 from .provider import ProviderContract
 from .session_log import SessionLogContract
 
 __all__ = [
     "ApproverContract",
+    "BreakerStatesContract",
+    "CacheContract",
+    "LimiterContract",
     "ProviderContract",
     "SessionLogContract",
 ]
