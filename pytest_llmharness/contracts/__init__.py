@@ -8,6 +8,7 @@ from .cache import CacheContract
 from .limiter import LimiterContract
 from .provider import ProviderContract
 from .session_log import SessionLogContract
+from .tracer import TracerContract
 
 __all__ = [
     "ApproverContract",
@@ -16,4 +17,5 @@ __all__ = [
     "LimiterContract",
     "ProviderContract",
     "SessionLogContract",
+    "TracerContract",
 ]
