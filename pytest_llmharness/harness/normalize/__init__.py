@@ -1,0 +1,21 @@
+"""First layer: what comes in is cleaned, bounded and checked before anything is spent on it."""
+
+from .admission import as_request, refusal
+from .document import Document, document_of
+from .injection import Hit, scan
+from .normalizer import REMOVED, Admission, Normalized, Normalizer
+from .settings import NormalizeSettings
+
+__all__ = [
+    "REMOVED",
+    "Admission",
+    "Document",
+    "Hit",
+    "NormalizeSettings",
+    "Normalized",
+    "Normalizer",
+    "as_request",
+    "document_of",
+    "refusal",
+    "scan",
+]

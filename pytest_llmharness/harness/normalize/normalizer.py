@@ -1,0 +1,248 @@
+"""The first layer in one object: clean, bound, scan, and say what was done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+
+from ...domain.message import Message, Part, TextPart
+from ...domain.request import Request
+from ...errors import InvalidRequest
+from .admission import refusal
+from .document import Document, document_of
+from .injection import Hit, scan
+from .settings import NormalizeSettings
+from .truncation import truncated
+
+Step = tuple[str, Callable[[str], str]]
+
+REMOVED = "[removed: suspected injection]"
+WITHHELD = "[withheld: the tool result holds a suspected injection]"
+_PASSES = 8
+_SENTENCE = 300
+_STOP = re.compile(r"[.!?](?=\s|\Z)|[\n。！？；]")
+
+
+@dataclass(frozen=True, slots=True)
+class Normalized:
+    """A text after the layer.
+
+    Attributes:
+        text: what goes on.
+        changes: the names of the steps that changed something, in order.
+        hits: the attempts that were found, with places in the cleaned text before they were removed.
+    """
+
+    text: str
+    changes: tuple[str, ...] = ()
+    hits: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A request after the layer.
+
+    Attributes:
+        request: what goes on; the request as it came where it is refused.
+        refusal: why no model may see it, or None.
+        changes: the names of the steps that changed something.
+        hits: the attempts that were found in the text and in the user's and tools' earlier turns.
+        document: what kind of document the text is, or holds.
+    """
+
+    request: Request
+    refusal: InvalidRequest | None = None
+    changes: tuple[str, ...] = ()
+    hits: tuple[Hit, ...] = ()
+    document: Document = Document()
+
+
+@cache
+def default_steps() -> tuple[Step, ...]:
+    """Return what cleans a text, in the order it is done."""
+    from .characters import canonical_characters
+    from .encoding import repaired_encoding
+    from .entities import decoded_entities
+    from .interface_marks import without_interface_marks
+    from .ocr import repaired_scan
+    from .whitespace import tidy_whitespace
+
+    return (
+        ("encoding", repaired_encoding),
+        ("characters", canonical_characters),
+        ("entities", decoded_entities),
+        ("ocr", repaired_scan),
+        ("interface_marks", without_interface_marks),
+        ("whitespace", tidy_whitespace),
+    )
+
+
+class Normalizer:
+    r"""Prepares what comes in, before anything is built on it.
+
+    Example:
+        >>> normalizer = Normalizer()
+        >>> normalizer.text("Caf\u00c3\u00a9 &amp; bar\r\n\r\nSent from my iPhone").text
+        'Café & bar'
+        >>> normalizer.admit(Request("Hello!  ")).request.text
+        'Hello!'
+
+    Args:
+        settings: the knobs.
+        steps: what cleans a text, in order; each a name and a function of the text. None means
+            `default_steps()`, loaded with the first text.
+        find: finds attempts to take the model over; None looks for none.
+    """
+
+    def __init__(
+        self,
+        settings: NormalizeSettings = NormalizeSettings(),
+        *,
+        steps: Iterable[Step] | None = None,
+        find: Callable[[str], tuple[Hit, ...]] | None = scan,
+    ) -> None:
+        self.settings = settings
+        self._steps = None if steps is None else tuple(steps)
+        self._find = find
+
+    def text(self, text: str) -> Normalized:
+        """Clean, cut and scan one text. Doing so again changes nothing.
+
+        Raises:
+            InvalidRequest: the text does not settle, which only a text made for it does.
+        """
+        if not self.settings.enabled:
+            return Normalized(text)
+        changes: dict[str, None] = {}
+        hits: tuple[Hit, ...] = ()
+        for _ in range(_PASSES):
+            cleaned = self._cleaned(text, changes)
+            found = self._find(cleaned) if self._find is not None else ()
+            hits = hits or found
+            if found and self.settings.on_injection == "neutralise":
+                changes["injection"] = None
+                cleaned = without_hits(cleaned, found)
+            if cleaned == text:
+                return Normalized(text, tuple(changes), hits)
+            text = cleaned
+        raise InvalidRequest(
+            f"the text still changes after {_PASSES} rounds of cleaning: {text[:60]!r}",
+            where="Request.text",
+            fix="send text that is not escaped many times over",
+        )
+
+    def admit(self, request: Request) -> Admission:
+        """Prepare a request, or say why it is refused."""
+        refused = refusal(request) or self._missing_field(request)
+        if refused is not None or not self.settings.enabled:
+            return Admission(request, refused)
+        try:
+            text = self.text(request.text)
+            history = [self._turn(message) for message in request.history]
+        except InvalidRequest as error:
+            return Admission(request, error)
+        changes = dict.fromkeys([*text.changes, *(change for _, turn in history for change in turn.changes)])
+        hits = (*text.hits, *(hit for _, turn in history for hit in turn.hits))
+        admitted = replace(request, text=text.text, history=tuple(message for message, _ in history))
+        if hits and self.settings.on_injection == "reject":
+            return Admission(request, _rejected(hits[0]), tuple(changes), hits)
+        return Admission(admitted, refusal(admitted), tuple(changes), hits, document_of(text.text))
+
+    def tool_result(self, text: str) -> Normalized:
+        """Scan what a tool returned; it is not cleaned, because its bytes may matter.
+
+        With "neutralise" the attempts are removed, with "reject" the whole result is withheld.
+        """
+        if not self.settings.enabled or self._find is None:
+            return Normalized(text)
+        hits, read = self._find(text), text
+        if not hits and "&" in text:
+            from .entities import decoded_entities
+
+            read = decoded_entities(text)
+            hits = self._find(read)
+        if not hits or self.settings.on_injection == "flag":
+            return Normalized(text, (), hits)
+        kept = without_hits(read, hits) if self.settings.on_injection == "neutralise" else WITHHELD
+        return Normalized(kept, ("injection",), hits)
+
+    def _cleaned(self, text: str, changes: dict[str, None]) -> str:
+        for name, step in default_steps() if self._steps is None else self._steps:
+            cleaned = step(text)
+            if cleaned != text:
+                changes[name] = None
+            text = cleaned
+        cut = truncated(text, self.settings.max_chars)
+        if cut != text:
+            changes["truncation"] = None
+        return cut
+
+    def _turn(self, message: Message) -> tuple[Message, Normalized]:
+        """Prepare an earlier turn: users' are cleaned, tools' are scanned, others are ours."""
+        if message.role not in ("user", "tool"):
+            return message, Normalized(message.text)
+        treat = self.text if message.role == "user" else self.tool_result
+        parts: list[Part] = []
+        turn = Normalized("")
+        for part in message.parts:
+            if isinstance(part, TextPart):
+                done = treat(part.text)
+                turn = Normalized(turn.text + done.text, turn.changes + done.changes, turn.hits + done.hits)
+                parts.append(TextPart(done.text))
+            else:
+                parts.append(part)
+        if turn.text == message.text:
+            return message, turn
+        fresh = Message(
+            message.role, parts, tool_call_id=message.tool_call_id, tool_name=message.tool_name
+        )
+        return fresh, turn
+
+    def _missing_field(self, request: Request) -> InvalidRequest | None:
+        missing = [
+            name for name in self.settings.required_fields if request.metadata.get(name) in (None, "", [], {})
+        ]
+        if not missing:
+            return None
+        return InvalidRequest(
+            f"the request lacks {', '.join(missing)}",
+            where="Request.metadata",
+            fix=f"send Request(..., metadata={{{missing[0]!r}: ...}})",
+        )
+
+
+def without_hits(text: str, hits: Iterable[Hit]) -> str:
+    """Return the text with the sentences that hold the hits replaced by a mark."""
+    out, done = [], 0
+    for start, end in _sentences_around(text, hits):
+        if start < done:
+            done = max(done, end)
+            continue
+        out += [text[done:start], REMOVED]
+        done = end
+    return "".join([*out, text[done:]])
+
+
+def _sentences_around(text: str, hits: Iterable[Hit]) -> Iterator[tuple[int, int]]:
+    """Yield the bounds of the sentence around each hit, in order."""
+    for hit in hits:
+        low = max(0, hit.start - _SENTENCE)
+        ends = [stop.end() for stop in _STOP.finditer(text, low, hit.start)]
+        start = ends[-1] if ends else (low if low == 0 else hit.start)
+        stop = _STOP.search(text, hit.end, min(len(text), hit.end + _SENTENCE))
+        end = stop.end() if stop else (len(text) if hit.end + _SENTENCE >= len(text) else hit.end)
+        while start < hit.start and text[start].isspace():
+            start += 1
+        while end > hit.end and text[end - 1].isspace():
+            end -= 1
+        yield start, end
+
+
+def _rejected(hit: Hit) -> InvalidRequest:
+    return InvalidRequest(
+        f"the text tries to take the model over ({hit.kind}): {hit.text[:80]!r}",
+        where="Request.text",
+        fix="leave the sentence out, or set NormalizeSettings(on_injection='neutralise')",
+    )
