@@ -1,14 +1,57 @@
-"""Degradation layer: a model call that fails ends in less, said plainly, never in a stack trace."""
+"""Degradation layer: a model call that fails ends in less, said plainly, never in a stack trace.
+
+Names load when they are first used.
+"""
 
 from __future__ import annotations
 
-from .backoff import Backoff, delay_s
-from .breaker import Breaker, Permit
-from .circuit_rules import BreakerSettings, Change
-from .failure import blames_endpoint, named, reason
-from .ladder import Endpoint, FallBack, GiveUp, Ladder, Retry, Step
-from .messages import Messages, duration
-from .service import ModelService, Served, stale_answer
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .backoff import Backoff as Backoff
+    from .backoff import delay_s as delay_s
+    from .breaker import Breaker as Breaker
+    from .breaker import Permit as Permit
+    from .circuit_rules import BreakerSettings as BreakerSettings
+    from .circuit_rules import Change as Change
+    from .failure import blames_endpoint as blames_endpoint
+    from .failure import named as named
+    from .failure import reason as reason
+    from .ladder import Endpoint as Endpoint
+    from .ladder import FallBack as FallBack
+    from .ladder import GiveUp as GiveUp
+    from .ladder import Ladder as Ladder
+    from .ladder import Retry as Retry
+    from .ladder import Step as Step
+    from .messages import Messages as Messages
+    from .messages import duration as duration
+    from .service import ModelService as ModelService
+    from .service import Served as Served
+    from .service import stale_answer as stale_answer
+
+_HOMES = {
+    "Backoff": "backoff",
+    "delay_s": "backoff",
+    "Breaker": "breaker",
+    "Permit": "breaker",
+    "BreakerSettings": "circuit_rules",
+    "Change": "circuit_rules",
+    "blames_endpoint": "failure",
+    "named": "failure",
+    "reason": "failure",
+    "Endpoint": "ladder",
+    "FallBack": "ladder",
+    "GiveUp": "ladder",
+    "Ladder": "ladder",
+    "Retry": "ladder",
+    "Step": "ladder",
+    "Messages": "messages",
+    "duration": "messages",
+    "ModelService": "service",
+    "Served": "service",
+    "stale_answer": "service",
+}
 
 __all__ = [
     "Backoff",
@@ -32,3 +75,11 @@ __all__ = [
     "reason",
     "stale_answer",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+    return value
