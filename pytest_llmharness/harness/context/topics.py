@@ -1,0 +1,73 @@
+"""Finds what a text is about where words alone mislead: paraphrases in, mere mentions out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .words import sentences
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A subject that texts treat in many words.
+
+    Attributes:
+        name: what it is called.
+        asked: matches a query that asks for it.
+        signs: each a set of meanings; a sentence that holds all meanings of one sign treats the topic.
+    """
+
+    name: str
+    asked: re.Pattern[str]
+    signs: tuple[frozenset[str], ...]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A field of knowledge: its topics, and the words by which their meanings are told.
+
+    Attributes:
+        topics: what can be asked for.
+        meanings: for each meaning the pattern of the words that carry it.
+        mentions: matches sentences that name a topic without treating it: headings, references.
+    """
+
+    topics: tuple[Topic, ...]
+    meanings: Mapping[str, re.Pattern[str]]
+    mentions: re.Pattern[str]
+
+    def asked(self, query: str) -> tuple[Topic, ...]:
+        """Return the topics a query asks for."""
+        return tuple(topic for topic in self.topics if topic.asked.search(query))
+
+    def treated(self, text: str, topics: Iterable[Topic]) -> dict[str, int]:
+        """Return how many sentences of a text treat each topic; topics it does not treat are left out."""
+        counts: dict[str, int] = {}
+        wanted = [(topic.name, topic.signs) for topic in topics]
+        for sentence in sentences(text):
+            if self.mentions.search(sentence):
+                continue
+            said = {name for name, pattern in self.meanings.items() if pattern.search(sentence)}
+            for name, signs in wanted:
+                if any(sign <= said for sign in signs):
+                    counts[name] = counts.get(name, 0) + 1
+        return counts
+
+
+def relevance(query: str, texts: Sequence[str], subjects: Iterable[Subject]) -> list[float] | None:
+    """Score texts by the topics that a query asks for and they treat.
+
+    Returns:
+        One score a text: 0.0 where it treats none of them, else at least 1.0. None where the query asks
+        for no known topic, or no text treats one: then nothing is known and nothing may be dropped.
+    """
+    asked = [(subject, topics) for subject in subjects if (topics := subject.asked(query))]
+    scores = [sum(_score(subject.treated(text, topics)) for subject, topics in asked) for text in texts]
+    return scores if any(scores) else None
+
+
+def _score(treated: Mapping[str, int]) -> float:
+    """A topic counts 1; more sentences about it add up to 1, with falling returns."""
+    return sum(2 - 1 / count for count in treated.values())
