@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUST := $(shell find rust -name target -prune -o \( -name '*.rs' -o -name 'Cargo.*' \) -print)
 export LLMHARNESS_RUST := required
+# Without written bytecode pytest rewrites hypothesis anew in each of the runs inside the tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test bench lint types golden core clean
 
@@ -24,7 +26,7 @@ $(READY): pyproject.toml setup.py $(RUST)
 	@command -v cargo > /dev/null || { \
 	  echo "cargo is missing: the core is written in Rust"; echo "  fix:   install Rust from https://rustup.rs"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "setting up $(VENV): downloads, then a minute or two of building; the next run finds it ready"
+	@echo "setting up $(VENV): downloads and compiles for some minutes; the next run finds it ready"
 	@$(BIN)/python -m pip install --quiet --upgrade pip setuptools setuptools-rust
 	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[dev]'
 	@touch $(READY)

@@ -97,17 +97,17 @@ class Harness:
         clock: Clock | None = None,
         ids: Ids | None = None,
     ) -> None:
-        clock = clock or SystemClock()
+        clock, config = clock or SystemClock(), config or HarnessConfig()
         self._orchestrator = Orchestrator(
             Parts(
                 provider=make_provider(provider, clock=clock) if isinstance(provider, str) else provider,
                 clock=clock,
                 ids=ids or RandomIds(),
                 system=system,
-                toolbox=Toolbox(tools),
+                toolbox=Toolbox(tools, clock=clock, timeout_s=config.tool_timeout_seconds),
                 schema=schema if schema is None or isinstance(schema, Schema) else Schema(schema),
                 validators=tuple(validators),
-                config=config or HarnessConfig(),
+                config=config,
             )
         )
 

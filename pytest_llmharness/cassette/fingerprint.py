@@ -17,25 +17,30 @@ from .redaction import is_secret_parameter
 from .take import RecordedRequest
 
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
+_PLAIN_PATH = re.compile(rf"[\w.\-{re.escape('/:@!$&()*+,;=~')}]+", re.ASCII)
 _BOUNDARY = re.compile(rb"--([^\r\n]{1,70})\r\n")
 
 
 def request_key(request: RecordedRequest) -> bytes:
     """Return 16 bytes that equal requests, and only they, have in common."""
     kind, body = canonical_body(request.body)
-    head = json.dumps([request.method, request_path(request.url), request_query(request.url), kind])
+    head = _ENCODER.encode([request.method, request_path(request.url), request_query(request.url), kind])
     return blake2b(b"\0".join((head.encode(), body)), digest_size=16).digest()
 
 
 def request_path(url: str) -> str:
     """Return the URL's path, percent-encoded one way."""
-    path = quote(urlsplit(url).path or "/", safe=_PATH_SAFE, errors="surrogatepass")
+    path = urlsplit(url).path or "/"
+    if _PLAIN_PATH.fullmatch(path):
+        return path
+    path = quote(path, safe=_PATH_SAFE, errors="surrogatepass")
     return re.sub("%[0-9a-fA-F]{2}", lambda escape: escape.group().upper(), path)
 
 
 def request_query(url: str) -> list[tuple[str, str]]:
     """Return the URL's parameters in order of name, less those that carry a key."""
-    pairs = parse_qsl(urlsplit(url).query, keep_blank_values=True)
+    query = urlsplit(url).query
+    pairs = parse_qsl(query, keep_blank_values=True) if query else []
     return sorted(pair for pair in pairs if not is_secret_parameter(pair[0]))
 
 
@@ -50,7 +55,7 @@ def canonical_body(body: bytes) -> tuple[str, bytes]:
     document = json_body(body)
     if document is not None:
         with suppress(RecursionError):
-            return "json", json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+            return "json", _ENCODER.encode(document).encode()
     parts = _multipart(body)
     if parts is not None:
         return "multipart", json.dumps([part.hex() for part in parts]).encode()
@@ -85,6 +90,7 @@ def _refused(text: str) -> Any:
     raise ValueError(f"{text} is not JSON")
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_float=_finite, parse_constant=_refused)
 
 

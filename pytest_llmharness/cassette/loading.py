@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from ..errors import CassetteError
 from .content_coding import decoded
 from .foreign import foreign_takes
-from .native import is_native, native_takes
-from .storage import broken, read_text
+from .native import FORMAT, is_native, native_takes
+from .storage import AGAIN, broken, read_text
 from .take import Take
 from .yaml_text import YamlError, read_yaml
 
@@ -61,6 +61,8 @@ def load_if_there(path: Path) -> Cassette | None:
     if text is None:
         return None
     document = _document(path, text)
+    if is_native(document):
+        _check_format(path, document["metadata"]["format"])
     takes: list[Take] = []
     try:
         for take in native_takes(document) if is_native(document) else foreign_takes(document):
@@ -84,6 +86,15 @@ def _document(path: Path, text: str) -> Mapping[str, Any]:
     if not isinstance(document, dict) or not isinstance(document.get("interactions"), list):
         raise broken(path, "is no cassette: it has no list of interactions", line=1)
     return document
+
+
+def _check_format(path: Path, version: Any) -> None:
+    if version != FORMAT:
+        raise CassetteError(
+            f"the cassette {path.name} has format {version!r}, and this version reads format {FORMAT}",
+            where=str(path),
+            fix=f"pip install -U pytest-llmharness   (or {AGAIN})",
+        )
 
 
 def _check(take: Take) -> None:

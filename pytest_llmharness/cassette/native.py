@@ -26,14 +26,11 @@ def is_native(document: Mapping[str, Any]) -> bool:
 
 
 def native_takes(document: Mapping[str, Any]) -> Iterator[Take]:
-    """Yield the takes of a document.
+    """Yield the takes of a document of this version of the format.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError: it does not have the format's shape.
     """
-    version = document["metadata"]["format"]
-    if version != FORMAT:
-        raise ValueError(f"it has format {version!r}, and this version reads format {FORMAT}")
     for each in document["interactions"]:
         asked, answered = each["request"], each["response"]
         yield Take(

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..domain.record_mode import RecordMode
-from ..errors import CassetteError, CassetteMiss
+from ..errors import CassetteMiss
 from .content_coding import decoded
 from .fingerprint import request_key, request_path
 from .index import TakeIndex
 from .loading import Cassette
-from .native import FORMAT, render_file, render_take
+from .native import FORMAT
 from .nearest import nearest_words
 from .redaction import Redactor
-from .storage import replace_file
+from .storage import Signature
 from .take import RecordedRequest, RecordedResponse, Take
+from .take_file import TakeFile
 
 
 class Recording:
@@ -40,9 +41,10 @@ class Recording:
         mode: RecordMode,
         cassette: Cassette | None,
         *,
+        seen: Signature = None,
         metadata: Mapping[str, Any] | None = None,
         miss: type[CassetteMiss] = CassetteMiss,
-        fix: str = "",
+        fix: str | Callable[[], str] = "",
     ) -> None:
         self.path, self.mode = path, mode
         self.played = self.recorded = 0
@@ -54,12 +56,10 @@ class Recording:
         )
         self._index = TakeIndex(cassette.interactions if cassette and self._plays else [])
         self._redactor = Redactor()
-        self._kept = self._index.takes if mode is RecordMode.NEW_EPISODES else ()
-        self._new: list[Take] = []
-        self._rendered: list[bytes] | None = None
-        self._unwritten: CassetteError | None = None
         self._lock = threading.Lock()
         self.metadata = _metadata(cassette, metadata, self._redactor, writes=self.records)
+        kept = self._index.takes if mode is RecordMode.NEW_EPISODES else ()
+        self._file = TakeFile(path, seen, self.metadata, self._redactor, kept) if self.records else None
 
     @property
     def records(self) -> bool:
@@ -89,14 +89,11 @@ class Recording:
         """Add a take and put the file in its new state on disk before the caller goes on."""
         take = Take(request, decoded(response))
         with self._lock:
+            assert self._file is not None  # `answer` lets a call out only where it may be recorded
             if self._redactor.learn(request):
-                self._rendered = None
-            clean = self._redactor.take(take)
-            self._new.append(clean)
-            if self._rendered is not None:
-                self._rendered.append(render_take(clean))
+                self._file.forget_rendering()
             self.recorded += 1
-            self._write()
+            self._file.add(self._redactor.take(take))
 
     def close(self) -> None:
         """Write what could not be written before.
@@ -105,21 +102,21 @@ class Recording:
             CassetteError: it still cannot.
         """
         with self._lock:
-            if self._unwritten is not None:
-                self._write()
-            if self._unwritten is not None:
-                raise self._unwritten
+            if self._file is None:
+                return
+            if self._file.unwritten is not None:
+                self._file.write()
+            if self._file.unwritten is not None:
+                raise self._file.unwritten
 
     def _keys(self, request: RecordedRequest) -> list[bytes]:
         """The request's key, and that of its written form where it holds a secret."""
+        keys = [request_key(request)]
         with self._lock:
             self._redactor.learn(request)
-            written = replace(
-                request, url=self._redactor.text(request.url), body=self._redactor.body(request.body)
-            )
-        keys = [request_key(request)]
-        if written.body != request.body or written.url != request.url:
-            keys.append(request_key(written))
+            url, body = self._redactor.text(request.url), self._redactor.body(request.body)
+        if url != request.url or body != request.body:
+            keys.append(request_key(replace(request, url=url, body=body)))
         return keys
 
     def _missed(self, request: RecordedRequest) -> CassetteMiss:
@@ -129,20 +126,10 @@ class Recording:
         else:
             what = f"there is no cassette to answer this request: {self.path.name} does not exist"
             where = f"{self.path} ({request.method} {request_path(request.url)})"
-        miss = self._miss(what, where=self._redactor.text(where), fix=self._fix)
+        fix = self._fix if isinstance(self._fix, str) else self._fix()
+        miss = self._miss(what, where=self._redactor.text(where), fix=fix)
         self.misses.append(miss)
         return miss
-
-    def _write(self) -> None:
-        """Write all takes; a failure waits for `close`, for here an SDK would swallow and retry it."""
-        if self._rendered is None:
-            takes = [self._redactor.take(take) for take in (*self._kept, *self._new)]
-            self._rendered = [render_take(take) for take in takes]
-        try:
-            replace_file(self.path, render_file(self._redactor.value(self.metadata), self._rendered))
-            self._unwritten = None
-        except CassetteError as error:
-            self._unwritten = error
 
 
 def _metadata(

@@ -1,6 +1,7 @@
-"""The first net for secrets: what names a credential is not written, nor its value anywhere.
+"""What is not written: secrets, and what is of this run only.
 
-It works by name (headers, query parameters) and by the literal values seen under those names.
+The first net for secrets works by name (headers, query parameters) and by the literal values seen
+under those names. Of this run are the headers of one exchange, and a port that was picked at random.
 """
 
 from __future__ import annotations
@@ -31,6 +32,11 @@ _DROPPED_RESPONSE_HEADER = re.compile(
     r"|date|age|expires|connection|keep-alive|transfer-encoding|via|alt-svc|nel|report-to"
     r"|reporting-endpoints|server-timing|.*-processing-ms|.*-(service|upstream)-time|x-runtime|x-timer"
 )
+_LOOPBACK = re.compile(r"(https?://(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])):(\d{5})(?!\d)", re.IGNORECASE)
+_LOWEST_RANDOM_PORT = 32768  # where Linux begins; other systems pick from 49152 on
+SOME_PORT = 1
+"""Stands for a port picked at random: clients take it as it is (0 they do not), and nobody listens."""
+
 _SHORTEST_SECRET = 8  # replacing a shorter text would damage innocent bodies
 
 
@@ -64,7 +70,7 @@ class Redactor:
     def value(self, value: Any) -> Any:
         """Return a metadata value with its texts redacted."""
         if isinstance(value, str):
-            return self.text(clean_url(value) if _URL.fullmatch(value) else value)
+            return self.text(stable_url(clean_url(value)) if _URL.fullmatch(value) else value)
         if isinstance(value, dict):
             return {
                 str(key): REDACTED if _CREDENTIAL.fullmatch(str(key).lower()) else self.value(each)
@@ -83,7 +89,7 @@ class Redactor:
         kept = [pair for pair in request.headers.pairs if pair[0] in _KEPT_REQUEST_HEADERS]
         return replace(
             request,
-            url=self.text(clean_url(request.url)),
+            url=self.text(stable_url(clean_url(request.url))),
             headers=self._headers(kept),
             body=self.body(request.body),
         )
@@ -115,6 +121,18 @@ def clean_url(url: str) -> str:
         kept = [pair for pair in pairs if not is_secret_parameter(pair[0])]
         query = urlencode(kept, encoding="utf-8", errors="surrogatepass")
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+
+
+def stable_url(url: str) -> str:
+    """Return the URL of a server on loopback without the port the system picked for it.
+
+    Requests match whatever the host and port are, so the same traffic gives the same file.
+    """
+    return _LOOPBACK.sub(_with_some_port, url, count=1) if _LOOPBACK.match(url) else url
+
+
+def _with_some_port(found: re.Match[str]) -> str:
+    return f"{found[1]}:{SOME_PORT if int(found[2]) >= _LOWEST_RANDOM_PORT else found[2]}"
 
 
 def _credentials(request: RecordedRequest) -> Iterator[str]:

@@ -6,11 +6,18 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from ..errors import CassetteError
+
+AGAIN = "delete it and record it again"
+"""The last resort for a file that is no cassette; whoever knows the command adds it."""
+
+Signature: TypeAlias = tuple[int, int, int] | None
+"""Tells one state of a file from another; None where there is no file."""
 
 
 def read_text(path: Path) -> str | None:
@@ -52,6 +59,48 @@ def check_writable(path: Path) -> None:
         raise _unwritable(path, f"{folder} is not a folder that can be written")
 
 
+def signature(path: Path) -> Signature:
+    """Return what changes whenever a file is replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other processes and threads from writing in the file's folder meanwhile.
+
+    It locks the folder itself, so no lock file is left behind. Where the system has no such lock
+    (Windows, some network file systems) two writers may still meet within the same millisecond.
+
+    Raises:
+        CassetteError: the folder cannot be made or opened.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        fcntl = None  # type: ignore[assignment]
+    folder = _target(path).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY) if fcntl else None
+    except OSError as error:
+        raise _unwritable(path, error.strerror or repr(error)) from error
+    if descriptor is None:
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # a fork that was made meanwhile holds it, too
+        os.close(descriptor)
+
+
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
     """Put new content in place of the file, at once: readers see the old or the new one.
 
@@ -61,7 +110,6 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
     target = _target(path)
     temporary = target.parent / f".llmharness-{os.getpid()}-{threading.get_ident()}.tmp"
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("wb") as file:
             file.writelines(pieces)
         with suppress(FileNotFoundError):
@@ -79,7 +127,7 @@ def broken(path: Path, why: str, *, line: int | None = None) -> CassetteError:
     return CassetteError(
         f"the cassette {path.name} {why}",
         where=str(path) if line is None else f"{path}:{line}",
-        fix=f"git checkout -- {path}   (or delete the file and record it again)",
+        fix=f"git checkout -- {path}   (or {AGAIN})",
     )
 
 

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import wraps
-from importlib import import_module
 from typing import Any
 
-from .interception import current
+from .in_use import current
 from .take import Headers, RecordedRequest, RecordedResponse
 
-_MODULES = ("httpx", "httpx2")
 
+def sync_transport(module: Any, real: Any) -> Any:
+    """Return what stands for `HTTPTransport.handle_request` of httpx or httpx2."""
 
-def transport_patches() -> Iterator[tuple[Any, str, Any]]:
-    """Yield (class, method name, replacement) for each installed stack."""
-    for name in _MODULES:
-        try:
-            module = import_module(name)
-        except ImportError:
-            continue
-        sync, asynchronous = module.HTTPTransport, module.AsyncHTTPTransport
-        yield sync, "handle_request", _sync(module, sync.handle_request)
-        yield asynchronous, "handle_async_request", _async(module, asynchronous.handle_async_request)
-
-
-def _sync(module: Any, real: Any) -> Any:
     @wraps(real)
     def handle_request(transport: Any, request: Any) -> Any:
         recording = current()
@@ -47,7 +33,9 @@ def _sync(module: Any, real: Any) -> Any:
     return handle_request
 
 
-def _async(module: Any, real: Any) -> Any:
+def async_transport(module: Any, real: Any) -> Any:
+    """Return what stands for `AsyncHTTPTransport.handle_async_request` of httpx or httpx2."""
+
     @wraps(real)
     async def handle_async_request(transport: Any, request: Any) -> Any:
         recording = current()
@@ -70,13 +58,18 @@ def _async(module: Any, real: Any) -> Any:
 
 
 def _asked(request: Any, body: bytes) -> RecordedRequest:
-    return RecordedRequest(
-        request.method.upper(), str(request.url), Headers(request.headers.multi_items()), body
-    )
+    return RecordedRequest(request.method.upper(), str(request.url), _headers(request.headers), body)
 
 
 def _answered(response: Any, content: bytes) -> RecordedResponse:
-    return RecordedResponse(response.status_code, Headers(response.headers.multi_items()), content)
+    return RecordedResponse(response.status_code, _headers(response.headers), content)
+
+
+def _headers(headers: Any) -> Headers:
+    try:
+        return Headers([(name.decode("ascii"), value.decode("ascii")) for name, value in headers.raw])
+    except UnicodeDecodeError:
+        return Headers(headers.multi_items())  # which finds out in what else they are encoded
 
 
 def _replayed(module: Any, answer: RecordedResponse) -> Any:

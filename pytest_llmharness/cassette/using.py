@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from ..domain.record_mode import RecordMode
 from ..errors import CassetteError, CassetteMiss, ConfigError
 from .loading import load_if_there
 from .recording import Recording
-from .storage import check_writable
+from .storage import AGAIN, check_writable, signature
 
 
 def use_cassette(
@@ -21,7 +21,7 @@ def use_cassette(
     *,
     metadata: Mapping[str, Any] | None = None,
     miss: type[CassetteMiss] = CassetteMiss,
-    fix: str | None = None,
+    fix: str | Callable[[], str] | None = None,
 ) -> AbstractContextManager[Recording]:
     """Answer HTTP calls from a cassette, and record them where the mode says so.
 
@@ -38,10 +38,12 @@ def use_cassette(
         path: the file; new files are JSON whatever their suffix.
         record_mode: "none" answers from the file only; "once" records a file that is not there
             and then plays it; "new_episodes" plays what is there and adds what is not; "all" and
-            "rewrite" play nothing and replace the file with the first call they record.
+            "rewrite" play nothing and replace the file with the first call they record. What
+            another process has written to the file since the block began is always kept.
         metadata: kept in a file that is written, e.g. engine, dialect, model, base_url.
         miss: the class to raise for a request that nothing answers.
-        fix: the command that a miss offers; by default this call with "new_episodes".
+        fix: the command that a miss offers, or what returns it; by default this call with
+            "new_episodes".
 
     Returns:
         A context manager of the recording: `.played`, `.recorded`, `.misses`, `.metadata`, `.path`.
@@ -74,7 +76,7 @@ def _in_use(
     record_mode: str,
     metadata: Mapping[str, Any] | None,
     miss: type[CassetteMiss],
-    fix: str | None,
+    fix: str | Callable[[], str] | None,
 ) -> Iterator[Recording]:
     recording = _open(path, _mode(record_mode), metadata, miss, fix)
     from .interception import answering
@@ -93,16 +95,18 @@ def _open(
     mode: RecordMode,
     metadata: Mapping[str, Any] | None,
     miss: type[CassetteMiss],
-    fix: str | None,
+    fix: str | Callable[[], str] | None,
 ) -> Recording:
+    seen = signature(path)
     try:
         cassette = load_if_there(path)
     except CassetteError as error:
         if fix:
-            error.fix = f"git checkout -- {path}   (or delete it and record it again: {fix})"
+            again = fix if isinstance(fix, str) else fix()
+            error.fix = error.fix.replace(AGAIN, f"{AGAIN}: {again}")
         raise
-    again = fix or f'use_cassette("{path}", record_mode="new_episodes")'
-    recording = Recording(path, mode, cassette, metadata=metadata, miss=miss, fix=again)
+    mend = fix or f'use_cassette("{path}", record_mode="new_episodes")'
+    recording = Recording(path, mode, cassette, seen=seen, metadata=metadata, miss=miss, fix=mend)
     if recording.records:
         check_writable(path)
     return recording

@@ -1,39 +1,50 @@
-"""vcrpy as our patcher: it brings the calls of its HTTP stacks here, we answer and record them."""
+"""vcrpy as our patcher: it brings the calls of its HTTP stacks here, we answer and record them.
+
+Two of its ways are not ours. Its patches for httpx also seize MockTransport and ASGITransport, so
+httpx is tapped by us. And to make a real connection it lifts its patches for the whole process,
+where the call of another thread slips out; here that is known to its own thread only.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from http import HTTPStatus
 from importlib.util import find_spec
 from typing import Any
 
 import vcr.patch
+import vcr.stubs
 from vcr import VCR
 from vcr.cassette import Cassette
 from vcr.request import Request
 
 from ..errors import CassetteError
-from .interception import current
+from .in_use import current
 from .native import read_headers
 from .recording import Recording
 from .take import RecordedRequest, RecordedResponse
-from .transports import transport_patches
 
 _OPTIONAL = {"boto3": "botocore", "httplib2": "httplib2", "tornado": "tornado", "aiohttp": "aiohttp"}
 
 
-def patches() -> AbstractContextManager[Any]:
-    """Return what patches every stack: vcrpy's patchers, and our own for httpx and httpx2.
+_lifted = threading.local()
 
-    vcrpy's httpx patchers are left out because they also seize MockTransport and ASGITransport.
+
+def patches(real: Callable[[Any], Any]) -> AbstractContextManager[Any]:
+    """Return what patches every stack that is installed, but httpx and http.client.
+
+    Args:
+        real: returns what stands behind a tap of ours.
     """
-    own = tuple(transport_patches())
+    session_request = "_AiohttpClientSessionRequest"
+    if hasattr(vcr.patch, session_request):  # whoever imported vcrpy may have shown it our tap
+        setattr(vcr.patch, session_request, real(getattr(vcr.patch, session_request)))
     settings = VCR(
-        skip_patchers=_skipped(),
-        custom_patches=(*own, (vcr.patch, "reset_patchers", _resetting_all_but(own))),
+        skip_patchers=_skipped(), custom_patches=((vcr.patch, "force_reset", _lift_in_this_thread),)
     )
     context: AbstractContextManager[Any] = RoutedCassette.use(
         **settings.get_merged_config(path="llmharness", record_mode="none")
@@ -42,9 +53,30 @@ def patches() -> AbstractContextManager[Any]:
 
 
 @cache
+def stub_of(name: str) -> Any:
+    """Return the class that stands for http.client's class of this name."""
+    return type(name, (getattr(vcr.stubs, f"VCR{name}"),), {"cassette": RoutedCassette("llmharness")})
+
+
+def lifted() -> bool:
+    """Whether vcrpy is making a real connection in this thread."""
+    return getattr(_lifted, "depth", 0) > 0
+
+
+@contextmanager
+def _lift_in_this_thread() -> Iterator[None]:
+    _lifted.depth = getattr(_lifted, "depth", 0) + 1
+    try:
+        yield
+    finally:
+        _lifted.depth -= 1
+
+
+@cache
 def _skipped() -> tuple[str, ...]:
-    """Name the patchers to leave out: ours instead, or a stack that is not installed."""
-    return ("httpx", "httpx2", *(name for name, module in _OPTIONAL.items() if find_spec(module) is None))
+    """Name the patchers to leave out: tapped by us, or not installed."""
+    absent = (name for name, module in _OPTIONAL.items() if find_spec(module) is None)
+    return ("httplib", "httpx", "httpx2", *absent)
 
 
 class RoutedCassette(Cassette):  # type: ignore[misc]  # vcrpy has no types
@@ -100,17 +132,6 @@ class _Call:
         if call is None:
             call = request.llmharness_call = cls(request)
         return call
-
-
-def _resetting_all_but(own: tuple[tuple[Any, str, Any], ...]) -> Any:
-    """Keep our patches on while vcrpy lifts its own to open a connection."""
-    original = vcr.patch.reset_patchers
-    ours = {(owner, name) for owner, name, _ in own}
-
-    def reset_patchers() -> Iterator[Any]:
-        return (each for each in original() if (each.getter(), each.attribute) not in ours)
-
-    return reset_patchers
 
 
 def _request(request: Request) -> RecordedRequest:

@@ -22,6 +22,7 @@ class HarnessConfig:
         retry_delay_seconds: the pause before a retry; a server's Retry-After wins where longer.
         structured_output: when the schema is also given to the model's decoder: "always",
             "on_repair" (the first answer is free, repairs are constrained) or "never".
+        tool_timeout_seconds: after which one tool call is cancelled and answered with an error.
         max_tool_depth: rounds of tool calls in one run.
         max_iterations: model calls in one run, whatever they were for.
     """
@@ -34,6 +35,7 @@ class HarnessConfig:
     max_retries: int = 2
     retry_delay_seconds: float = 1.0
     structured_output: Literal["always", "on_repair", "never"] = "always"
+    tool_timeout_seconds: float = 30
     max_tool_depth: int = 3
     max_iterations: int = 10
 
@@ -59,6 +61,7 @@ _LOWEST = {
     "timeout_seconds": 0,
     "max_retries": 0,
     "retry_delay_seconds": 0,
+    "tool_timeout_seconds": 0,
     "max_tool_depth": 0,
     "max_iterations": 1,
 }

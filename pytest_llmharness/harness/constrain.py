@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Set
+from contextlib import nullcontext
+from dataclasses import dataclass, field, fields, is_dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -160,17 +161,14 @@ class Toolbox:
         tool, spec, _ = self._tools[call.name]
         arguments = with_defaults(spec.schema, call.arguments)
         try:
-            if self._clock is None or self._timeout_s is None:
+            async with nullcontext() if self._clock is None else self._clock.timeout(self._timeout_s):
                 value = await tool.invoke(arguments)
-            else:
-                async with self._clock.timeout(self._timeout_s):
-                    value = await tool.invoke(arguments)
+            return Message.tool(call, answer_text(value)), True
         except TimeoutError as error:
-            late = str(error) or f"the tool did not answer within {self._timeout_s} s"
+            late = str(error) or f"the tool did not answer within {self._timeout_s:g} s"
             return Message.tool(call, f"Error: TimeoutError: {late}"), False
         except Exception as error:  # noqa: BLE001 - a tool may fail in any way; the model is told
             return Message.tool(call, f"Error: {type(error).__name__}: {error}"), False
-        return Message.tool(call, _as_text(value)), True
 
     async def invoke(self, call: ToolCall) -> tuple[Message, bool]:
         """Admit and run a call; a refused call and a failing tool answer with "Error: ..."."""
@@ -198,5 +196,28 @@ def _spec_of(tool: Tool) -> ToolSpec:
     return spec
 
 
-def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+def answer_text(value: Any) -> str:
+    """Return what the model is told of a tool's value: text as it is, anything else as JSON.
+
+    Raises:
+        TypeError: the value is, or holds, an object that has neither a JSON form nor a text of its own.
+        ValueError: the value holds itself.
+        RecursionError: the value is nested too deeply.
+    """
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_json_form)
+
+
+def _json_form(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    if hasattr(value, "model_dump"):  # Pydantic
+        return value.model_dump(mode="json")
+    if isinstance(value, bytes | bytearray):
+        return value.decode(errors="replace")
+    if isinstance(value, Set):
+        return sorted(value, key=repr)
+    kind: Any = type(value)
+    if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
+        # Its only text is an address, another one in each run.
+        raise TypeError(f"{kind.__qualname__} has no JSON form; a tool returns text or JSON data")
+    return str(value)

@@ -297,6 +297,8 @@ def _fix(silence: _Silent, server: KnownServer) -> str:
         return "export LLMHARNESS_API_KEY=... (the key the engine was started with)"
     if silence.status == 404:
         return "give the URL that ends in /v1: --llm-base-url=http://127.0.0.1:8000/v1"
+    if not server.start:
+        return "check the address: is the host right, and does a server listen there?"
     return f"{_start(server)}  (or say where it is: --llm-base-url=http://HOST:PORT/v1)"
 
 

@@ -5,8 +5,8 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 
 from __future__ import annotations
 
-import hashlib
-import re
+import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,46 +26,54 @@ class Case:
     """What the markers of one test say, and what follows from them."""
 
     def __init__(self, item: pytest.Item, *, live_allowed: bool, record_mode: str | None) -> None:
+        from .cassette_place import cassette_path
+
         self.item = item
         live, cassette = item.get_closest_marker("llm_live"), item.get_closest_marker("llm_cassette")
         names = getattr(item, "fixturenames", ())
         self.live_marked = live is not None
         self.engine: str | None = live.kwargs.get("engine") if live else None
-        self.models: tuple[str, ...] = _tuple(live.kwargs.get("models")) if live else ()
+        self.models: tuple[str, ...] = as_models(live.kwargs.get("models")) if live else ()
+        self.model: str | None = _parameter(item, "_llm_model")
         self.cassette_marked = cassette is not None or "llm_cassette" in names
         wanted = cassette.kwargs if cassette else {}
         self.record_mode: str = record_mode or wanted.get("record_mode") or "none"
-        self.cassette_path = _cassette_path(item, wanted.get("name"))
+        self.cassette_path = cassette_path(item, wanted.get("name"), self.model)
         self._live_allowed = live_allowed
+        self._decided: Plan | None = None
         self.recording: Any = None
-        self.miss: BaseException | None = None
 
     @property
     def plan(self) -> Plan:
-        """Decide now: the cassette may have been written since collection."""
-        return plan(
+        """What the test gets; while it runs, what was decided when it began."""
+        return self._decided or plan(
             live_marked=self.live_marked,
             cassette_marked=self.cassette_marked,
             live_allowed=self._live_allowed,
             record_mode=self.record_mode,
-            has_cassette=self.cassette_path.is_file(),
+            has_cassette=os.path.exists(self.cassette_path),  # this one never raises
         )
 
-    @property
-    def allowed_hosts(self) -> tuple[str, ...]:
-        """The hosts its llm_allow_network markers name."""
-        return tuple(host for mark in self.item.iter_markers("llm_allow_network") for host in mark.args)
+    def begin(self) -> None:
+        """Decide now: the cassette may have come since collection, and may come while the test runs."""
+        self._decided = self.recording = None
+        self._decided = self.plan
 
-    def command(self, *flags: str) -> str:
-        """Return the pytest command that runs just this test with these flags."""
-        test = self.item.nodeid
-        quoted = test if re.fullmatch(r"[\w./:\[\]-]+", test) and "[" not in test else f"'{test}'"
-        return " ".join(("pytest", *flags, quoted))
 
-    def record_command(self) -> str:
-        """Return the command that records this test anew."""
-        live = ("--llm-live",) if self.live_marked else ()
-        return self.command(*live, "--llm-record-mode=rewrite")
+def shared_cassettes(cases: Iterable[Case]) -> Iterator[tuple[Case, str]]:
+    """Yield each test that would write anew what another one has written, with what to say."""
+    owners: dict[Path, Case] = {}
+    for case in cases:
+        if case.plan.means != "record" or case.record_mode not in ("all", "rewrite"):
+            continue
+        owner = owners.setdefault(case.cassette_path, case)
+        if owner.item.nodeid != case.item.nodeid:
+            yield (
+                case,
+                f"two tests would write {case.cassette_path} anew, the second without the takes of the "
+                f"first: {owner.item.nodeid} and {case.item.nodeid}; leave out name= in their llm_cassette "
+                "marks, or delete the file and use --llm-record-mode=new_episodes",
+            )
 
 
 def is_ours(item: pytest.Item) -> bool:
@@ -92,7 +100,8 @@ def adopt(item: pytest.Item, *, live_allowed: bool, record_mode: str | None) -> 
     case = item.stash[_CASE] = Case(item, live_allowed=live_allowed, record_mode=record_mode)
     names = getattr(item, "fixturenames", None)
     if case.cassette_marked and names is not None and "llm_cassette" not in names:
-        names.insert(0, "llm_cassette")
+        # A list of its own: pytest's is shared by all the parameters of a test.
+        item.fixturenames = ["llm_cassette", *names]  # type: ignore[attr-defined]
     return case
 
 
@@ -115,30 +124,11 @@ def _record_modes() -> tuple[str, ...]:
     return RECORD_MODES
 
 
-def _tuple(value: Any) -> tuple[str, ...]:
+def as_models(value: Any) -> tuple[str, ...]:
+    """Return what `models=` named: one model, or several."""
     return (value,) if isinstance(value, str) else tuple(value or ())
 
 
-def _cassette_path(item: pytest.Item, name: str | None) -> Path:
-    """Nearest `cassettes/` upward from the test file, else beside it; one file a test."""
-    rootdir = item.config.rootpath
-    folder = item.path.parent
-    for parent in (folder, *folder.parents):
-        if (parent / "cassettes").is_dir():
-            folder = parent
-            break
-        if parent == rootdir:
-            break
-    return folder / "cassettes" / item.path.stem / f"{name or _file_name(item)}.json"
-
-
-def _file_name(item: pytest.Item) -> str:
-    """Return the test's name as a file name: class and function, parameters as slug and hash."""
-    parent = getattr(item, "cls", None)
-    base = getattr(item, "originalname", None) or item.name
-    stem = f"{parent.__name__}.{base}" if parent is not None else base
-    parameters = item.name[len(base) :]
-    if not parameters:
-        return stem
-    slug = re.sub(r"[^\w.-]+", "-", parameters.strip("[]")).strip("-")[:40]
-    return f"{stem}-{slug}-{hashlib.sha256(parameters.encode()).hexdigest()[:8]}"
+def _parameter(item: pytest.Item, name: str) -> Any:
+    callspec = getattr(item, "callspec", None)
+    return callspec.params.get(name) if callspec is not None else None

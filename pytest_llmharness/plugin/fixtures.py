@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from ..errors import HarnessError
 from .case import Case
 from .session import session_of
 
@@ -50,26 +51,30 @@ def llm_engine(request: pytest.FixtureRequest, _llm_model: str | None) -> Engine
     case = session.case(request.node)
     means = case.plan.means
     if means == "skip":
-        pytest.skip(f"needs a live model: {case.command('--llm-live')}")
+        pytest.skip(_needs_live(case))
     if means == "offline":
         pytest.fail(_no_model(case), pytrace=False)
     recording = request.getfixturevalue("llm_cassette")
     if means == "replay":
         return _recorded_engine(case, recording)
-    return session.engine(case, _llm_model)
+    return session.engine(case)
 
 
 @pytest.fixture
 def llm_provider(llm_engine: Engine) -> Iterator[Provider]:
     """A provider on the test's model: replayed from its cassette, or live."""
     from ..wiring import PROVIDERS, make_provider
+    from .failures import failed
 
-    provider = make_provider(
-        llm_engine.name if llm_engine.name in PROVIDERS else llm_engine.dialect,
-        model=llm_engine.model,
-        base_url=llm_engine.base_url,
-        api_key=llm_engine.api_key,
-    )
+    try:
+        provider = make_provider(
+            llm_engine.name if llm_engine.name in PROVIDERS else llm_engine.dialect,
+            model=llm_engine.model,
+            base_url=llm_engine.base_url,
+            api_key=llm_engine.api_key,
+        )
+    except HarnessError as error:
+        raise failed(error) from None
     yield provider
     _on_portal(provider.aclose)
 
@@ -79,6 +84,7 @@ def llm_script() -> Callable[..., ScriptedProvider]:
     """Make a scripted model: `llm_script(["text", ToolCall(...), fault.rate_limit()])`."""
 
     def script(steps: Iterable[Step], **settings: Any) -> ScriptedProvider:
+        __tracebackhide__ = True
         from ..adapters.providers.scripted import ScriptedProvider
 
         return ScriptedProvider(steps, **settings)
@@ -87,7 +93,7 @@ def llm_script() -> Callable[..., ScriptedProvider]:
 
 
 @pytest.fixture
-def llm_harness(request: pytest.FixtureRequest) -> Iterator[Callable[..., Harness]]:
+def llm_harness(request: pytest.FixtureRequest, _llm_model: str | None) -> Iterator[Callable[..., Harness]]:
     """Make a harness: `llm_harness(["answer"], schema=...)`; without a script on `llm_provider`.
 
     Takes what `Harness` takes. Scripted harnesses run in virtual time and replayed ones skip
@@ -96,12 +102,13 @@ def llm_harness(request: pytest.FixtureRequest) -> Iterator[Callable[..., Harnes
     made: list[Harness] = []
 
     def harness(script_or_provider: Any = None, /, **settings: Any) -> Harness:
-        from ..wiring import Harness
+        __tracebackhide__ = True
+        from ..wiring import PROVIDERS, Harness
 
         provider = script_or_provider
         if provider is None:
             provider = request.getfixturevalue("llm_provider")
-        elif isinstance(provider, list | tuple):
+        elif not hasattr(provider, "complete") and provider not in PROVIDERS:
             provider = request.getfixturevalue("llm_script")(provider)
         settings.setdefault("clock", _clock(provider, session_of(request.config).case(request.node)))
         made.append(Harness(provider, **settings))
@@ -117,41 +124,51 @@ def _clock(provider: Any, case: Case) -> Any:
     from ..adapters.clocks.system import SystemClock
     from ..adapters.clocks.virtual import VirtualClock
 
-    if provider.name == "scripted":
+    if getattr(provider, "name", None) == "scripted":
         return VirtualClock()
     return SkippingClock() if case.plan.means == "replay" else SystemClock()
 
 
 def _recorded_engine(case: Case, recording: Any) -> Engine:
     from ..live.engines import Engine
+    from .commands import record_command
 
     told = recording.metadata
-    if not case.cassette_path.is_file() or "dialect" not in told:
-        what = (
-            "this test has no cassette"
-            if not case.cassette_path.is_file()
-            else "the cassette names no engine"
-        )
-        pytest.fail(
-            f"{what}\n  where: {case.cassette_path}\n  fix:   {case.record_command()}",
-            pytrace=False,
-        )
+    lacking = [name for name in ("engine", "dialect", "base_url") if not isinstance(told.get(name), str)]
+    if lacking:
+        there = case.cassette_path.exists()
+        what = f"the cassette does not say its {lacking[0]}" if there else "this test has no cassette"
+        fix = record_command(case)
+        pytest.fail(f"{what}\n  where: {case.cassette_path}\n  fix:   {fix}", pytrace=False)
     return Engine(
         name=told["engine"],
         dialect=told["dialect"],
         base_url=told["base_url"],
-        model=told["model"],
+        model=told.get("model"),
         api_key="replay",
     )
 
 
+def _needs_live(case: Case) -> str:
+    from .cassette_place import recorded_models
+    from .commands import live_command, replay_command
+
+    reason = f"needs a live model: {live_command(case)}"
+    models = [] if case.model else recorded_models(case.item)
+    if not models:
+        return reason
+    return f"{reason}; or replay what {len(models)} models answered: {replay_command(case, models)}"
+
+
 def _no_model(case: Case) -> str:
+    from .commands import live_command, record_command
+
     return (
         "this test has no model: no cassette and no marker\n"
         f"  where: {case.item.nodeid} (cassette would be {case.cassette_path})\n"
         "  fix:   script one: llm_script(['answer']) or llm_harness(['answer']);\n"
-        f"         or mark the test @pytest.mark.llm_cassette and record it: {case.record_command()};\n"
-        f"         or mark it @pytest.mark.llm_live: {case.command('--llm-live')}"
+        f"         or mark the test @pytest.mark.llm_cassette and record it: {record_command(case)};\n"
+        f"         or mark it @pytest.mark.llm_live: {live_command(case)}"
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 from ..options import MARKERS, OPTIONS, Option
 from .session import close_session, open_session, session_of
 from .side_by_side import parametrize_models
-from .verdict import end_of_call, end_of_report, end_of_session, say_at_the_end
+from .verdict import end_of_phase, end_of_report, end_of_session, say_at_the_end
 
 _INI_TYPES: dict[str, Any] = {"flag": "bool", "value": "string", "list": "linelist"}
 _ACTIONS: dict[str, str] = {"flag": "store_true", "value": "store", "list": "append"}
@@ -82,9 +82,23 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Raise again what a fixture swallowed."""
+    with end_of_phase(session_of(item.config), item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     """Raise again what the code under test swallowed."""
-    with end_of_call(session_of(item.config), item):
+    with end_of_phase(session_of(item.config), item):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Raise again what a fixture swallowed at its end."""
+    with end_of_phase(session_of(item.config), item):
         return (yield)
 
 

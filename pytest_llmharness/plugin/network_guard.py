@@ -36,11 +36,11 @@ class NetworkGuard:
         self._originals: dict[tuple[Any, str], Any] = {}
         self._armed = False
         self._hosts: set[tuple[str, int | None]] = set()
-        self._fix = ""
+        self._fix: Callable[[], str] = str
         self.refused: list[NetworkBlocked] = []
 
-    def arm(self, allowed: Iterable[str], *, fix: str) -> None:
-        """Refuse every connection but to `allowed` ("host" or "host:port"); `fix` mends a refusal."""
+    def arm(self, allowed: Iterable[str], *, fix: Callable[[], str]) -> None:
+        """Refuse every connection but to `allowed` ("host" or "host:port"); `fix` tells how to mend it."""
         self._install()
         self._hosts = {_split(host) for host in allowed}
         self._fix = fix
@@ -52,8 +52,9 @@ class NetworkGuard:
         self._hosts.add(_split(host))
 
     def disarm(self) -> None:
-        """Let everything through again."""
+        """Let everything through again; what was refused is forgotten with the test."""
         self._armed = False
+        self.refused = []
 
     def uninstall(self) -> None:
         """Put the original functions back."""
@@ -110,6 +111,7 @@ class NetworkGuard:
             return
         host, port = _text(address[0]), address[1]
         if not self._knows(host, port) and (host, port) not in self._own_addresses():
+            sock.close()  # callers close it after an OSError only, and this is none
             self._refuse(host, port)
 
     def _knows(self, host: str, port: Any) -> bool:
@@ -119,7 +121,7 @@ class NetworkGuard:
         error = self._blocked(
             f"the test tried to connect to {host}:{port}, and nothing allows it",
             where=f"network guard (llm_network), {host}:{port}",
-            fix=self._fix.format(host=host, port=port),
+            fix=self._fix().format(host=host, port=port),
         )
         self.refused.append(error)
         raise error

@@ -9,16 +9,18 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..errors import EngineUnavailable, HarnessError, Unignorable
+from ..errors import CassetteError, Unignorable
 from ..options import OPTIONS, Option
-from .case import Case, adopt, case_of, is_ours
+from .case import Case, adopt, case_of, is_ours, shared_cassettes
 
 if TYPE_CHECKING:
-    from ..live.engines import Engine, OpenEngine
+    from ..live.engines import Engine
+    from .live_engines import LiveEngines
     from .network_guard import NetworkGuard
 
 _SESSION: pytest.StashKey[LLMSession] = pytest.StashKey()
@@ -31,10 +33,15 @@ class LLMSession:
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
         self.settings = {option.name: _value(config, option) for option in OPTIONS}
+        _check_address(self.settings)
         self.means: Counter[str] = Counter()
         self.live_selected = 0
         self.swallowed: list[str] = []
-        self._engines: dict[tuple[str, str, str], OpenEngine] = {}
+        self.notes: list[str] = []
+        self.without_engine: dict[str, str] = {}
+        self.any_failed = False
+        self._told: list[Unignorable] = []
+        self._engines: LiveEngines | None = None
         self._guard: NetworkGuard | None = None
 
     # --- options ---
@@ -64,7 +71,10 @@ class LLMSession:
         """Make the case of every test that is ours."""
         for item in items:
             if is_ours(item):
-                self.case(item)
+                try:
+                    self.case(item)
+                except pytest.UsageError as error:
+                    self._complain(item, str(error))
 
     def case(self, item: pytest.Item) -> Case:
         """Return the case of a test, made now where a fixture of ours was asked for late."""
@@ -76,35 +86,67 @@ class LLMSession:
         """Count what runs and return a line for the terminal, where anything of ours runs."""
         ours = [case for case in map(case_of, items) if case is not None]
         self.live_selected = sum(case.live_marked for case in ours)
+        self._warn_of_vain_mode()
         self.means = Counter(case.plan.means for case in ours)
         if not ours:
             return None
+        if self.means["record"]:
+            for case, complaint in shared_cassettes(ours):
+                self._complain(case.item, complaint)
         counts = ", ".join(f"{self.means[means]} {means}" for means in sorted(self.means))
-        return f"llmharness: {_tests(len(ours))} ({counts}); schema core: {_core()}"
+        return f"llmharness: {tests(len(ours))} ({counts}); schema core: {_core()}"
+
+    def _warn_of_vain_mode(self) -> None:
+        mode = self.config.getoption("llm_record_mode")
+        if mode and mode != "none" and self.live_selected and not self.live_allowed:
+            note = (
+                f"--llm-record-mode={mode} records no test marked llm_live without --llm-live "
+                f"({tests(self.live_selected)}): add --llm-live"
+            )
+            self.notes.extend({note} - set(self.notes))
+
+    def _complain(self, item: pytest.Item, complaint: str) -> None:
+        """End the run; in an xdist worker, whose words nobody sees, fail the test instead."""
+        if not hasattr(self.config, "workerinput"):
+            raise pytest.UsageError(complaint)
+        item.setup = partial(pytest.fail, complaint, pytrace=False)  # type: ignore[method-assign]
 
     def take_over(self, output: dict[str, Any]) -> None:
         """Add what an xdist worker counted."""
         self.live_selected = max(self.live_selected, output.get("llm_live_selected", 0))
         self.swallowed.extend(output.get("llm_swallowed", ()))
+        told = output.get("llm_notes", ())
+        self.notes.extend(note for note in told if note not in self.notes)
+        self.without_engine.update(output.get("llm_without_engine", ()))
 
     @property
     def selected_nothing(self) -> bool:
         """Whether --llm-live was given and no live test was there to run."""
         return self.live_allowed and not self.live_selected
 
+    @property
+    def ran_nothing_live(self) -> bool:
+        """Whether --llm-live was given and every live test was skipped for want of an engine."""
+        return self.live_allowed and 0 < self.live_selected <= len(self.without_engine)
+
     # --- one test ---
 
     @contextmanager
     def guarded(self, item: pytest.Item) -> Iterator[None]:
-        """Arm the network guard while a test runs that may not connect."""
+        """Decide what the test gets, and arm the network guard where it may not connect."""
         scope, case = self.settings["llm_network"], case_of(item)
+        self._told, self.any_failed = [], False
+        if case is not None:
+            case.begin()
         watched = scope == "strict" or (scope == "scoped" and case is not None)
         if not watched or (case is not None and case.plan.connects):
             yield
             return
+        from .commands import guard_fix
+
         guard = self.guard()
         allowed = [host for mark in item.iter_markers("llm_allow_network") for host in mark.args]
-        guard.arm(allowed, fix=_guard_fix(case))
+        guard.arm(allowed, fix=partial(guard_fix, case))
         try:
             yield
         finally:
@@ -119,12 +161,16 @@ class LLMSession:
             self._guard = NetworkGuard(_own_addresses, FailedConnection)
         return self._guard
 
-    def unanswered(self, item: pytest.Item) -> Unignorable | None:
-        """Return the first miss or refused connection of the test that runs, if there was one."""
+    def misses(self, item: pytest.Item) -> list[Unignorable]:
+        """Return the misses and refused connections of the test that runs."""
         case = case_of(item)
         recording = case.recording if case is not None else None
-        misses = [*(recording.misses if recording else ()), *(self._guard.refused if self._guard else ())]
-        return misses[0] if misses else None
+        return [*(recording.misses if recording else ()), *(self._guard.refused if self._guard else ())]
+
+    def tell(self, item: pytest.Item) -> Unignorable | None:
+        """Return the first miss that was not told of yet; from now on all of them are."""
+        before, self._told = self._told, self.misses(item)
+        return next((miss for miss in self._told if not any(miss is each for each in before)), None)
 
     @contextmanager
     def cassette(self, case: Case) -> Iterator[Any]:
@@ -134,22 +180,28 @@ class LLMSession:
             yield None
             return
         from ..cassette import use_cassette
-        from .failures import FailedMiss
+        from .commands import record_command
+        from .failures import FailedMiss, failed
 
-        recording = use_cassette(
-            case.cassette_path,
-            record_mode=plan.record_mode,
-            metadata=self._metadata(case) if plan.connects else None,
-            miss=FailedMiss,
-            fix=case.record_command(),
-        )
-        with recording as case.recording:
-            yield case.recording
+        try:
+            with use_cassette(
+                case.cassette_path,
+                record_mode=plan.record_mode,
+                metadata=self._metadata(case) if plan.connects else None,
+                miss=FailedMiss,
+                fix=lambda: record_command(case),
+            ) as case.recording:
+                yield case.recording
+        except CassetteError as error:
+            raise failed(error) from None
 
     def _metadata(self, case: Case) -> dict[str, Any]:
         if not any(name in _USES_ENGINE for name in getattr(case.item, "fixturenames", ())):
             return {}
+        from .live_engines import refuse_another_model
+
         engine = self.engine(case)
+        refuse_another_model(case, engine)
         return {
             "engine": engine.name,
             "dialect": engine.dialect,
@@ -157,42 +209,20 @@ class LLMSession:
             "base_url": engine.base_url,
         }
 
-    # --- engines ---
+    def engine(self, case: Case) -> Engine:
+        """Return the live engine for a test; where it has none, the test is skipped or fails."""
+        if self._engines is None:
+            from .live_engines import LiveEngines
 
-    def engine(self, case: Case, model: str | None = None) -> Engine:
-        """Return the live engine for a test, started at first use and kept for the session.
-
-        An engine that cannot be had skips the test where it was only preferred (auto, embedded),
-        and fails it where it was asked for by name.
-        """
-        name = self.settings["llm_engine"]
-        if case.engine is not None and name == "auto":
-            name = case.engine
-        elif case.engine is not None and name != case.engine:
-            pytest.skip(
-                f"needs the engine {case.engine}: {case.command('--llm-live', f'--llm-engine={case.engine}')}"
-            )
-        wanted = model or (self.models[0] if self.models else case.models[0] if case.models else "")
-        key = (name, self.settings["llm_base_url"], wanted)
-        if key not in self._engines:
-            from ..live.engines import open_engine
-
-            try:
-                self._engines[key] = open_engine(name, base_url=key[1] or None, model=wanted or None)
-            except EngineUnavailable as error:
-                if name in ("auto", "embedded"):
-                    pytest.skip(f"{error.what}; {error.fix}")
-                raise _failed(error) from None
-            except HarnessError as error:
-                raise _failed(error) from None
-        return self._engines[key].engine
+            self._engines = LiveEngines(self.settings, self.notes, self.without_engine)
+        return self._engines.get(case)
 
     # --- the end ---
 
     def close(self) -> None:
         """Stop the engines and the loop thread, and take the guard off."""
-        while self._engines:
-            self._engines.popitem()[1].close()
+        if self._engines is not None:
+            self._engines.close()
         if self._guard is not None:
             self._guard.uninstall()
         executors = sys.modules.get("pytest_llmharness.adapters.executors.portal")
@@ -225,7 +255,10 @@ def close_session(config: pytest.Config) -> None:
 
 def _value(config: pytest.Config, option: Option) -> Any:
     given = None if option.ini_only else config.getoption(option.name)
-    value = config.getini(option.name) if given in (None, []) else given
+    try:
+        value = config.getini(option.name) if given in (None, []) else given
+    except (ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"ini {option.name}: {error}; use true or false") from None
     if option.choices and value not in option.choices:
         raise pytest.UsageError(
             f"ini {option.name}: {value!r} is not valid; use one of {', '.join(option.choices)}"
@@ -233,11 +266,25 @@ def _value(config: pytest.Config, option: Option) -> Any:
     return tuple(value) if option.kind == "list" else value
 
 
+def _check_address(settings: dict[str, Any]) -> None:
+    url = settings["llm_base_url"]
+    if url and not url.startswith(("http://", "https://")):
+        raise pytest.UsageError(
+            f"--llm-base-url: {url!r} is not valid; use one like http://127.0.0.1:8000/v1"
+        )
+    if url and settings["llm_engine"] == "embedded":
+        raise pytest.UsageError(
+            "--llm-engine=embedded and --llm-base-url clash: the embedded engine has an address of its own; "
+            "leave one of them out"
+        )
+
+
 def _shown(value: Any) -> str:
     return "on" if value is True else "+".join(value) if isinstance(value, tuple) else str(value)
 
 
-def _tests(count: int) -> str:
+def tests(count: int) -> str:
+    """Return "1 test", "2 tests" and so on."""
     return "1 test" if count == 1 else f"{count} tests"
 
 
@@ -249,18 +296,6 @@ def _core() -> str:
     return "python (slow: the compiled core is missing; install Rust and reinstall pytest-llmharness)"
 
 
-def _guard_fix(case: Case | None) -> str:
-    mark = "@pytest.mark.llm_allow_network('{host}:{port}')"
-    if case is None:
-        return f"mark the test {mark}, or set llm_network = scoped"
-    command = case.command("--llm-live") if case.live_marked else case.record_command()
-    return f"{command}   (or mark the test {mark})"
-
-
 def _own_addresses() -> set[tuple[str, int]]:
     server = sys.modules.get("pytest_llmharness.server")
     return server.addresses() if server is not None else set()
-
-
-def _failed(error: HarnessError) -> BaseException:
-    return pytest.fail.Exception(str(error), pytrace=False)

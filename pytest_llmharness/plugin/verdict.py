@@ -11,29 +11,37 @@ from contextlib import contextmanager
 import pytest
 
 from ..errors import Unignorable
-from .session import LLMSession
+from .case import case_of
+from .session import LLMSession, tests
 
 
 @contextmanager
-def end_of_call(session: LLMSession, item: pytest.Item) -> Iterator[None]:
-    """Raise the test's first miss when its call phase ends, unless it is being raised already."""
+def end_of_phase(session: LLMSession, item: pytest.Item) -> Iterator[None]:
+    """Raise a miss that the setup, the call or the teardown of the test swallowed."""
     try:
         yield
-    except Unignorable:
+    except (KeyboardInterrupt, pytest.exit.Exception):
+        session.tell(item)
         raise
     except BaseException as error:
-        miss = session.unanswered(item)
-        if miss is not None and not isinstance(error, KeyboardInterrupt):
-            raise miss from error
+        from .short_trace import led_to, shorten
+
+        told = session.tell(item)
+        miss = error if isinstance(error, Unignorable) else told
+        if miss is not None:
+            raise miss from None if led_to(miss, error) else error
+        if case_of(item) is not None and not session.config.getoption("fulltrace"):
+            shorten(error)
         raise
-    miss = session.unanswered(item)
+    miss = session.tell(item)
     if miss is not None:
         raise miss
 
 
 def end_of_report(session: LLMSession, item: pytest.Item, report: pytest.TestReport) -> None:
-    """Note a test that had a miss and is not reported as failed (xfail)."""
-    if report.when == "call" and not report.failed and session.unanswered(item) is not None:
+    """Note at its end a test that had a miss and was never reported as failed (xfail)."""
+    session.any_failed |= report.failed
+    if report.when == "teardown" and session.misses(item) and not session.any_failed:
         session.swallowed.append(item.nodeid)
 
 
@@ -43,10 +51,12 @@ def end_of_session(session: LLMSession, run: pytest.Session) -> None:
     if output is not None:
         output["llm_live_selected"] = session.live_selected
         output["llm_swallowed"] = session.swallowed
+        output["llm_notes"] = session.notes
+        output["llm_without_engine"] = session.without_engine
     elif run.exitstatus == pytest.ExitCode.OK:
         if session.swallowed:
             run.exitstatus = pytest.ExitCode.TESTS_FAILED
-        elif session.selected_nothing:
+        elif session.selected_nothing or session.ran_nothing_live:
             run.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
@@ -55,6 +65,15 @@ def say_at_the_end(session: LLMSession, reporter: pytest.TerminalReporter) -> No
     for nodeid in session.swallowed:
         reporter.write_line(
             f"llmharness: {nodeid} had a cassette miss or a refused connection, and xfail hid it", red=True
+        )
+    for note in session.notes:
+        reporter.write_line(f"llmharness: {note}", yellow=True)
+    for reason in list(session.without_engine.values())[:1]:
+        reporter.write_line(
+            f"llmharness: {tests(len(session.without_engine))} marked llm_live had no engine and did not run "
+            f"(-rs tells why of each): {reason}",
+            red=session.ran_nothing_live,
+            yellow=not session.ran_nothing_live,
         )
     if session.selected_nothing:
         reporter.write_line(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import anthropic
 import ollama
@@ -268,11 +269,17 @@ def test_a_client_made_before_the_block_is_answered_too(server: Server, tmp_path
     assert (recording.played, server.calls) == (1, 1)
 
 
-def test_a_server_on_another_port_is_the_same_server(server: Server, tmp_path: Path) -> None:
-    """A live engine has a random port, so host and port are not compared."""
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.__name__)
+def test_a_client_at_the_stored_address_or_another_one_is_answered(
+    server: Server, no_network: Callable[[], None], tmp_path: Path, client: Any
+) -> None:
+    """A live engine has a random port, so host and port are neither stored nor compared."""
     path = tmp_path / "take.json"
     with use_cassette(path, record_mode="once"):
-        live = openai_sync(server.url, stream=False)
-    with use_cassette(path):
-        assert openai_sync("https://elsewhere.example:8443", stream=False) == live
-    assert Cassette.load(path).interactions[0].request.url.startswith(server.url)
+        live = run(client, server.url, False)
+    stored = urlsplit(Cassette.load(path).interactions[0].request.url)
+    assert stored.netloc == "127.0.0.1:1"
+    no_network()
+    for url in (f"http://{stored.netloc}", "https://elsewhere.example:8443"):
+        with use_cassette(path):
+            assert run(client, url, False) == live

@@ -14,6 +14,8 @@ import sys
 import threading
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -117,9 +119,9 @@ def test_every_stack_is_answered_and_refused(tmp_path: Path, stack: Any) -> None
     assert (recording.played, len(recording.misses)) == (2, 2)
 
 
-@pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.__name__)
-def test_every_stack_is_recorded(tmp_path: Path, stack: Any) -> None:
-    """What a server answers is on disk and replays, each for each."""
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server that says what it got; every stack asks it."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -132,17 +134,21 @@ def test_every_stack_is_recorded(tmp_path: Path, stack: Any) -> None:
         def log_message(self, *args: Any) -> None:
             pass
 
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        answers = []
-        try:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(sys.modules[__name__], "URL", f"http://127.0.0.1:{server.server_port}/p")
-                for mode in ("once", "none"):
-                    with use_cassette(tmp_path / "take.json", record_mode=mode) as recording:
-                        answers.append(stack(BODY))
-        finally:
-            server.shutdown()
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        monkeypatch.setattr(sys.modules[__name__], "URL", f"http://127.0.0.1:{running.server_port}/p")
+        yield URL
+        running.shutdown()
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.__name__)
+def test_every_stack_is_recorded(tmp_path: Path, stack: Any) -> None:
+    """What a server answers is on disk and replays, each for each."""
+    answers = []
+    for mode in ("once", "none"):
+        with use_cassette(tmp_path / "take.json", record_mode=mode) as recording:
+            answers.append(stack(BODY))
     assert answers == ["got " + BODY.decode()] * 2
     assert recording.played == 1
 
@@ -183,10 +189,19 @@ def originals() -> list[Any]:
     return [
         *(module.HTTPTransport.handle_request for module in (httpx, httpx2)),
         *(module.AsyncHTTPTransport.handle_async_request for module in (httpx, httpx2)),
-        http.client.HTTPConnection,
+        http.client.HTTPConnection.__init__,
+        http.client.HTTPSConnection.__init__,
+        urllib3.connectionpool.HTTPConnectionPool.urlopen,
+        aiohttp.ClientSession._request,
+        tuple(sys.meta_path),
+    ]
+
+
+def vcrs() -> list[Any]:
+    return [
         urllib3.connectionpool.HTTPConnectionPool.ConnectionCls,
         aiohttp.ClientSession._request,
-        vcr.patch.reset_patchers,
+        vcr.patch.force_reset,
     ]
 
 
@@ -202,6 +217,22 @@ def test_after_the_block_nothing_is_patched(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="not a regular file"), use_cassette(tmp_path):
         pass
     assert originals() == before
+
+
+@pytest.mark.parametrize(
+    "stack", [by_aiohttp, by_requests, by_urllib, by_http_client], ids=lambda stack: stack.__name__
+)
+def test_vcrpy_has_the_other_stacks_from_the_first_call_that_needs_it(tmp_path: Path, stack: Any) -> None:
+    """Not before, then all of them, and none after the block."""
+    before, theirs = originals(), vcrs()
+    with use_cassette(write(tmp_path / "take.json", "1", times=3)):
+        by_httpx2(BODY)
+        assert [now is then for now, then in zip(vcrs(), theirs, strict=True)] == [True, False, True]
+        assert stack(BODY) == "1"
+        assert all(now is not then for now, then in zip(vcrs(), theirs, strict=True))
+        assert by_requests(BODY) == "1"
+    assert originals() == before
+    assert vcrs() == theirs
 
 
 def test_blocks_nest(tmp_path: Path) -> None:
@@ -298,10 +329,13 @@ def test_one_request_takes_one_take_however_often_vcrpy_asks(tmp_path: Path) -> 
     assert recording.played == 1
 
 
-def test_our_patches_stay_while_vcrpy_lifts_its_own(tmp_path: Path) -> None:
-    """While vcrpy lifts patches to build a connection, another thread's httpx call must not slip out."""
-    with use_cassette(write(tmp_path / "take.json", "1", times=2)), vcr.patch.force_reset():
-        assert by_httpx2(BODY) == by_httpx(BODY) == "1"
+def test_no_call_slips_out_while_vcrpy_makes_a_connection(tmp_path: Path) -> None:
+    """It lifts its patches for that; the calls of other threads must go on being answered."""
+    stacks = [by_httpx, by_httpx2, by_requests, by_urllib, by_http_client]
+    with use_cassette(write(tmp_path / "take.json", "1", times=6)):
+        by_requests(BODY)
+        with vcr.patch.force_reset(), ThreadPoolExecutor() as pool:
+            assert list(pool.map(lambda stack: stack(BODY), stacks)) == ["1"] * 5
 
 
 def test_an_aiohttp_redirect_is_followed_in_replay(tmp_path: Path) -> None:
@@ -333,26 +367,120 @@ def test_repeated_headers_come_back_as_repeated(tmp_path: Path) -> None:
         assert requests.post(URL, data=BODY, timeout=5).headers["x-a"] == "1, 2"
 
 
-def test_importing_and_loading_brings_in_nothing_heavy(tmp_path: Path) -> None:
-    """vcr, yaml and the HTTP clients come with the first `use_cassette`, not before."""
-    path = write(tmp_path / "take.json", "1")
-    program = f"""
-import sys
-from pytest_llmharness.cassette import Cassette, use_cassette
-assert len(Cassette.load({str(path)!r}).interactions) == 1
-block = use_cassette({str(path)!r})
-heavy = {{"vcr", "yaml", "httpx", "httpx2", "requests", "urllib3", "aiohttp", "asyncio", "ssl", "pytest"}}
-print(sorted(heavy & set(sys.modules)))
-with block:
-    print("vcr" in sys.modules)
-"""
-    root = str(Path(__file__).parents[2])
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("stack", "owner", "name"),
+    [
+        (by_httpx2, httpx2.HTTPTransport, "handle_request"),
+        (by_aiohttp, aiohttp.ClientSession, "_request"),
+        (by_urllib3, urllib3.connectionpool.HTTPConnectionPool, "urlopen"),
+        (by_http_client, http.client.HTTPConnection, "__init__"),
+    ],
+)
+def test_what_a_test_puts_back_too_late_does_no_harm(
+    tmp_path: Path, stack: Any, owner: Any, name: str
+) -> None:
+    """A method patched in the block and put back after it: our tap is then called for nothing."""
+    before = originals()
+    with use_cassette(tmp_path / "take.json"):
+        found = getattr(owner, name)
+    setattr(owner, name, found)
+    try:
+        assert stack(BODY) == "got " + BODY.decode()
+        for mode in ("once", "none"):
+            with use_cassette(tmp_path / "take.json", record_mode=mode) as recording:
+                assert stack(BODY) == "got " + BODY.decode()
+            assert recording.recorded + recording.played == 1
+    finally:
+        setattr(owner, name, found.llmharness_tap)
+    assert originals() == before
+
+
+def python(program: str, *arguments: str) -> str:
     ended = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, *arguments],
         check=True,
         capture_output=True,
         text=True,
-        cwd=root,
+        cwd=str(Path(__file__).parents[2]),
         timeout=60,
     )
-    assert ended.stdout == "[]\nTrue\n"
+    return ended.stdout
+
+
+def test_replay_imports_neither_vcrpy_nor_a_stack_that_is_not_used(tmp_path: Path) -> None:
+    """Nor does loading import any of them; a native file needs no yaml."""
+    program = """
+import sys
+from pytest_llmharness.cassette import Cassette, use_cassette
+assert len(Cassette.load(sys.argv[1]).interactions) == 1
+heavy = {"vcr", "yaml", "httpx", "httpx2", "requests", "urllib3", "aiohttp", "asyncio", "ssl", "pytest"}
+with use_cassette(sys.argv[1]):
+    print(sorted(heavy & set(sys.modules)))
+    import httpx2
+    assert httpx2.Client(verify=False).post(sys.argv[2], content=b'{"q": 1}').text == "1"
+    print(sorted({"vcr", "yaml", "httpx", "requests", "urllib3", "aiohttp"} & set(sys.modules)))
+"""
+    assert python(program, str(write(tmp_path / "take.json", "1")), URL) == "[]\n[]\n"
+
+
+def test_stacks_that_are_imported_in_the_block_are_answered(tmp_path: Path) -> None:
+    """Many threads at once, while vcrpy is being imported; afterwards the modules are as ever."""
+    program = """
+import sys, threading
+from pytest_llmharness.cassette import use_cassette
+path, url = sys.argv[1:]
+answers = []
+with use_cassette(path):
+    import aiohttp, asyncio, requests, urllib3, urllib.request
+    assert requests.__spec__.loader.get_code("requests") and "Tapping" not in repr(urllib3.__loader__)
+    def by_requests():
+        answers.append(requests.post(url, data=b'{"q": 1}', timeout=5).text)
+    def by_urllib():
+        answers.append(urllib.request.urlopen(urllib.request.Request(url, b'{"q": 1}'), timeout=5).read().decode())
+    async def by_aiohttp():
+        async with aiohttp.ClientSession() as session, session.post(url, data=b'{"q": 1}') as response:
+            answers.append(await response.text())
+    works = [by_requests, by_urllib] * 10
+    threads = [threading.Thread(target=work) for work in works]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    asyncio.run(by_aiohttp())
+print(answers == ["1"] * 21, "vcr" in sys.modules)
+"""
+    path = write(tmp_path / "take.json", "1", times=21)
+    assert python(program, str(path), URL) == "True True\n"
+
+
+def test_a_test_that_uses_vcrpy_itself_finds_it_unharmed(tmp_path: Path) -> None:
+    """Imported while our taps are on, vcrpy must not take them for the real thing."""
+    program = """
+import sys, asyncio, http.server, threading
+from pytest_llmharness.cassette import use_cassette
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.send_response(200)
+        self.send_header("content-length", "4")
+        self.end_headers()
+        self.wfile.write(b"live")
+    def log_message(self, *args): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = f"http://127.0.0.1:{server.server_port}/p"
+import aiohttp, requests
+async def by_aiohttp(url):
+    async with aiohttp.ClientSession() as session, session.post(url, data=b'{"q": 1}') as response:
+        return await response.text()
+ours, theirs = sys.argv[1:]
+for mode in ("once", "none"):
+    with use_cassette(ours, record_mode=mode) as recording:
+        import vcr
+        assert asyncio.run(by_aiohttp(url)) == requests.post(url, data=b'{"q": 1}', timeout=5).text == "live"
+    print(recording.recorded, recording.played)
+for _ in range(2):
+    with vcr.use_cassette(theirs, allow_playback_repeats=True) as cassette:
+        assert asyncio.run(by_aiohttp(url)) == requests.post(url, data=b'{"q": 1}', timeout=5).text == "live"
+print(len(cassette))
+"""
+    files = (str(tmp_path / "ours.json"), str(tmp_path / "theirs.yaml"))
+    assert python(program, *files) == "2 0\n0 2\n1\n"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import zlib
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -264,7 +265,8 @@ def test_a_broken_file_is_named_and_left_as_it_is(
     assert what in caught.value.what
     assert caught.value.what.startswith("the cassette take.json ")
     assert caught.value.where == (str(path) if line is None else f"{path}:{line}")
-    assert caught.value.fix == f"git checkout -- {path}   (or delete the file and record it again)"
+    mend = "pip install -U pytest-llmharness" if "reads format 1" in what else f"git checkout -- {path}"
+    assert caught.value.fix == f"{mend}   (or delete it and record it again)"
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
 
@@ -331,6 +333,47 @@ def test_permissions_are_asked_for_at_the_door() -> None:
         *["in"] * 2,
         *[refused.format(name)] * 3,
     ]
+
+
+def native_file(path: Path) -> Path:
+    takes = ",".join(TAKE.replace("http://a/", f"http://a/{number}") for number in range(2))
+    path.write_text(json.dumps(json.loads(GOOD % takes), indent=2) + "\n")
+    return path
+
+
+def vcr_file(path: Path) -> Path:
+    document = json.loads(json.dumps(VCR))
+    document["interactions"] = [
+        json.loads(json.dumps(VCR["interactions"][0]).replace("http://a/p", f"http://a/{number}"))
+        for number in range(2)
+    ]
+    document["interactions"][1]["response"]["body"]["string"] = "a\nb c\n" * 3
+    path.write_text(yaml.dump(document))
+    return path
+
+
+@pytest.mark.parametrize("make", [native_file, vcr_file])
+def test_a_file_cut_anywhere_is_named_or_has_only_whole_takes(tmp_path: Path, make: Any) -> None:
+    """At every byte, in a replay or in a recording: one named error, and the file stays."""
+    path = make(tmp_path / "take")
+    content = path.read_bytes()
+    takes = Cassette.load(path).interactions
+    whole, said = set(), []
+    for cut, mode in zip(range(len(content)), cycle(["none", "new_episodes"]), strict=False):
+        path.write_bytes(content[:cut])
+        try:
+            with use_cassette(path, record_mode=mode):
+                left = Cassette.load(path).interactions
+        except CassetteError as error:
+            said.append(error)
+        else:
+            assert left == takes[: len(left)]
+            whole.add(len(left))
+        assert path.read_bytes() == content[:cut]
+    assert all(each.what.startswith("the cassette take is ") for each in said)
+    assert all(each.where.startswith(str(path)) for each in said)
+    assert all(f"git checkout -- {path}" in each.fix for each in said)
+    assert whole == ({2} if make is native_file else {1, 2})
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gzip
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,11 +23,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pytest_llmharness.cassette import Cassette, use_cassette
-from pytest_llmharness.errors import CassetteMiss, ConfigError
+from pytest_llmharness.cassette import Cassette, Headers, RecordedResponse, take_file, use_cassette
+from pytest_llmharness.cassette.redaction import Redactor
+from pytest_llmharness.errors import CassetteError, CassetteMiss, ConfigError
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: no call here uses it
 MODES = ["none", "once", "new_episodes", "all", "rewrite"]
+ROOT = Path(__file__).parents[2]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -333,12 +337,12 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
     """The whole file, as a reviewer sees it."""
     path = tmp_path / "take.json"
     server.http.bodies["chat"] = '{"text": "schön 你好 \u2028 \\n"}'.encode()
-    metadata = {"engine": "ollama", "model": "m", "base_url": "http://user:pass@127.0.0.1:1/v1?key=1"}
+    metadata = {"engine": "ollama", "model": "m", "base_url": "http://user:pass@127.0.0.1:8000/v1?key=1"}
     with use_cassette(path, record_mode="once", metadata=metadata), httpx.Client(verify=TLS) as client:
         client.post(
             f"{server.url}/chat?b=2&a=1", content=b'{"prompt": "\xc3\xa4"}', headers={"accept": "*/*"}
         )
-    text = path.read_text("utf-8").replace(server.url, "URL").replace(sys.version.split()[0], "3.x")
+    text = path.read_text("utf-8").replace(sys.version.split()[0], "3.x")
     assert (
         text
         == """{
@@ -347,13 +351,13 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
     "recorder": "pytest-llmharness 0.1.0",
     "engine": "ollama",
     "model": "m",
-    "base_url": "http://127.0.0.1:1/v1"
+    "base_url": "http://127.0.0.1:8000/v1"
   },
   "interactions": [
     {
       "request": {
         "method": "POST",
-        "url": "URL/chat?b=2&a=1",
+        "url": "http://127.0.0.1:1/chat?b=2&a=1",
         "headers": {
           "accept": "*/*"
         },
@@ -386,6 +390,60 @@ def test_the_same_traffic_gives_the_same_bytes(server: Server, tmp_path: Path) -
     text = files[0].read_text("utf-8").lower()
     assert '"date"' not in text
     assert '"connection"' not in text
+
+
+def test_a_random_port_is_not_in_the_file(server: Server, tmp_path: Path) -> None:
+    """The same traffic on another port gives the same bytes, and is answered from them."""
+    other = Server()
+    files = []
+    try:
+        for each in (server, other):
+            each.http.count = 0
+            files.append(tmp_path / f"{each.http.server_port}.json")
+            metadata = {"base_url": f"{each.url}/v1"}
+            with use_cassette(files[-1], record_mode="once", metadata=metadata):
+                ask(each, "a")
+                ask(each, "b", "chat?page=http://127.0.0.1:40000/")
+                httpx.post(f"http://localhost:{each.http.server_port}/chat", content=b"c")
+    finally:
+        other.stop()
+    assert files[0].read_bytes() == files[1].read_bytes()
+    cassette = Cassette.load(files[0])
+    assert cassette.metadata["base_url"] == "http://127.0.0.1:1/v1"
+    assert [take.request.url for take in cassette.interactions] == [
+        "http://127.0.0.1:1/chat",
+        "http://127.0.0.1:1/chat?page=http://127.0.0.1:40000/",
+        "http://localhost:1/chat",
+    ]
+    with use_cassette(files[0]):
+        ask(server, "b", "chat?page=http://127.0.0.1:40000/")
+        assert httpx.post(f"{cassette.metadata['base_url'][:-3]}/chat", json={"prompt": "a"}).json()["n"] == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "stored"),
+    [
+        ("http://127.0.0.1:45173", "http://127.0.0.1:1"),
+        ("http://127.0.0.1:32768/", "http://127.0.0.1:1/"),
+        ("https://127.1.2.3:50000/v1?q=1#f", "https://127.1.2.3:1/v1?q=1"),
+        ("http://u:p@localhost:60999/v1", "http://localhost:1/v1"),
+        ("http://[::1]:49152/v1", "http://[::1]:1/v1"),
+        ("http://127.0.0.1:11434/v1", "http://127.0.0.1:11434/v1"),
+        ("http://127.0.0.1:30000/v1", "http://127.0.0.1:30000/v1"),
+        ("http://127.0.0.1/v1", "http://127.0.0.1/v1"),
+        ("http://gpu.example:45173/v1", "http://gpu.example:45173/v1"),
+        ("http://192.168.0.2:45173/v1", "http://192.168.0.2:45173/v1"),
+        (
+            "http://gpu.example/?back=http://127.0.0.1:45173/",
+            "http://gpu.example/?back=http://127.0.0.1:45173/",
+        ),
+    ],
+)
+def test_only_a_random_port_on_loopback_is_replaced(url: str, stored: str) -> None:
+    """A port that was chosen, and another machine's, say where the engine is."""
+    assert Redactor().value(url) == stored
+    redirect = RecordedResponse(302, Headers([("location", url)]))
+    assert Redactor().response(redirect).headers["location"] == stored
 
 
 def test_metadata_is_kept_and_given_back(server: Server, tmp_path: Path) -> None:
@@ -488,8 +546,8 @@ def test_no_seeded_secret_reaches_the_disk(server: Server, tmp_path: Path) -> No
     assert "seeded" not in text
     assert "[redacted]" in text
     take, other = Cassette.load(path).interactions
-    assert take.request.url == f"{server.url}/private?page=2"
-    assert other.request.url == f"{server.url}/private"
+    assert take.request.url == "http://127.0.0.1:1/private?page=2"
+    assert other.request.url == "http://127.0.0.1:1/private"
     assert list(take.request.headers) == ["accept", "content-type"]
     assert take.response.headers["retry-after"] == "3"
     assert take.response.headers["x-ratelimit-remaining-tokens"] == "17"
@@ -519,6 +577,131 @@ def test_a_short_key_does_not_damage_bodies(server: Server, tmp_path: Path) -> N
     with use_cassette(path, record_mode="once"):
         ask(server, "ask ollama", headers={"authorization": "Bearer ollama"})
     assert Cassette.load(path).interactions[0].request.body == b'{"prompt":"ask ollama"}'
+
+
+# --- several writers ---
+
+
+@pytest.mark.parametrize("mode", ["once", "new_episodes", "all", "rewrite"])
+def test_two_that_write_one_file_in_turn_lose_nothing(server: Server, tmp_path: Path, mode: str) -> None:
+    """Each keeps what the other has written since both began; what it wrote stands once."""
+    path = tmp_path / "take.json"
+    if mode != "once":
+        with use_cassette(path, record_mode="once"):
+            ask(server, "old")
+    kept = [1] if mode == "new_episodes" else []
+    turns = [contextvars.copy_context() for _ in range(2)]
+    blocks = [turn.run(ExitStack) for turn in turns]
+    for turn, block in zip(turns, blocks, strict=True):
+        turn.run(block.enter_context, use_cassette(path, record_mode=mode))
+    server.http.count = 1
+    for prompt in ("a", "b", "b", "c"):
+        for turn in turns:
+            turn.run(ask, server, prompt)
+    for turn, block in zip(turns, blocks, strict=True):
+        turn.run(block.close)
+    assert numbers(path) == [*kept, *range(2, 10)]
+
+
+def test_equal_takes_of_two_writers_are_two_takes(server: Server, tmp_path: Path) -> None:
+    """An answer that is the same twice was given twice."""
+    path = tmp_path / "take.json"
+    server.http.bodies["chat"] = b'{"n": 7}'
+    with use_cassette(path, record_mode="once"):
+        ask(server, "a")
+        with use_cassette(path, record_mode="new_episodes") as inner:
+            ask(server, "a"), ask(server, "a")
+        ask(server, "a")
+    assert (inner.played, inner.recorded) == (1, 1)
+    assert numbers(path) == [7, 7, 7]
+
+
+def test_a_file_that_is_gone_or_replaced_gets_back_what_we_recorded(server: Server, tmp_path: Path) -> None:
+    """Somebody deletes it, or writes it anew, while we record."""
+    path, other = tmp_path / "take.json", tmp_path / "other.json"
+    with use_cassette(other, record_mode="once"):
+        ask(server, "theirs")
+    with use_cassette(path, record_mode="once"):
+        ask(server, "a")
+        path.unlink()
+        ask(server, "b")
+        assert numbers(path) == [2, 3]
+        other.replace(path)
+        ask(server, "c")
+    assert numbers(path) == [1, 2, 3, 4]
+
+
+def test_a_file_that_somebody_breaks_meanwhile_is_left_and_told_at_the_end(
+    server: Server, tmp_path: Path
+) -> None:
+    """It may hold a take that is nowhere else."""
+    path = tmp_path / "take.json"
+    with pytest.raises(CassetteError, match=r"take\.json is broken"), use_cassette(path, record_mode="once"):
+        ask(server, "a")
+        path.write_text('{"metadata": {"form')
+        ask(server, "b")
+    assert path.read_text() == '{"metadata": {"form'
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="locks no folder there")
+def test_a_folder_is_locked_while_a_file_in_it_is_written(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From reading what is there until it is replaced; afterwards it is free."""
+    import fcntl
+
+    def refused() -> bool:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(folder)
+        return False
+
+    seen = []
+    for name in ("signature", "replace_file"):
+        step = getattr(take_file, name)
+        monkeypatch.setattr(
+            take_file, name, lambda *given, step=step: [seen.append(refused()), step(*given)][1]
+        )
+    with use_cassette(tmp_path / "take.json", record_mode="once"):
+        ask(server, "a")
+        assert seen == [True, True, True]
+        assert not refused()
+
+
+def test_two_processes_that_record_one_cassette_lose_nothing(server: Server, tmp_path: Path) -> None:
+    """At the same time, call by call; every state of the file in between can be read."""
+    path = tmp_path / "take.json"
+    program = """
+import sys, httpx2
+from pytest_llmharness.cassette import use_cassette
+path, url = sys.argv[1:]
+with use_cassette(path, record_mode="rewrite"), httpx2.Client(verify=False) as client:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(25):
+        client.post(url, json={"prompt": number})
+"""
+    path.write_text('{"metadata": {"format": 1}, "interactions": []}')
+    command = [sys.executable, "-c", program, str(path), f"{server.url}/chat"]
+    pipe = subprocess.PIPE
+    children = [subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) for _ in range(2)]
+    for child in children:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+    for child in children:
+        assert child.stdin is not None
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    while any(child.poll() is None for child in children):
+        assert isinstance(numbers(path), list)
+    assert [child.communicate()[0] for child in children] == ["", ""]
+    assert [child.returncode for child in children] == [0, 0]
+    assert sorted(numbers(path)) == list(range(1, 51))
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def environment() -> dict[str, str]:

@@ -103,6 +103,13 @@ def test_an_engine_that_is_not_there_says_how_to_start_it(name: str) -> None:
     assert caught.value.fix.startswith((servers[name].start or "?").replace("{model}", "MODEL"))
 
 
+def test_an_address_that_is_wrong_is_what_to_check() -> None:
+    """No key mends a host that has no name."""
+    with pytest.raises(EngineUnavailable, match=r"openai does not answer at http://no\.invalid/v1") as caught:
+        opened("openai", base_url="http://no.invalid/v1", environ={"OPENAI_API_KEY": "sk-1"})
+    assert "check the address" in caught.value.fix
+
+
 def test_openai_is_only_used_by_name_and_with_a_key() -> None:
     """It is not called to find out whether it answers: that would cost money."""
     with pytest.raises(EngineUnavailable, match="OPENAI_API_KEY is not set"):

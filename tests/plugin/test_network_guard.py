@@ -16,9 +16,15 @@ def listener():
         yield server.getsockname()[1]
 
 
+@pytest.fixture(autouse=True)
+def quick(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the plugins that the pytest inside would load for nothing."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio -p no:respx -p no:cacheprovider")
+
+
 def _run(pytester: pytest.Pytester, body: str, *arguments: str) -> pytest.RunResult:
     pytester.makepyfile(test_guarded="import asyncio, socket\nimport pytest\n" + body)
-    return pytester.runpytest_subprocess(*arguments)
+    return pytester.runpytest_inprocess(*arguments)
 
 
 def test_a_test_of_ours_cannot_connect(pytester: pytest.Pytester, listener: int) -> None:
@@ -59,9 +65,20 @@ def test_a(llm_script):
 def test_asyncio_is_guarded_too(pytester: pytest.Pytester, listener: int) -> None:
     """An event loop connects by the same sockets."""
     body = f"def test_a(llm_script):\n    asyncio.run(asyncio.open_connection('127.0.0.1', {listener}))"
-    # A BaseException out of a callback ends the loop before its transport is closed.
-    result = _run(pytester, body, "-W", "ignore::pytest.PytestUnraisableExceptionWarning")
-    result.assert_outcomes(failed=1)
+    _run(pytester, body, "-W", "error").assert_outcomes(failed=1)
+
+
+def test_a_refused_socket_is_closed(pytester: pytest.Pytester, listener: int) -> None:
+    """Nobody else would: the libraries close it after an OSError only."""
+    body = f"""
+def test_a(llm_script):
+    client = socket.socket()
+    try:
+        client.connect(('127.0.0.1', {listener}))
+    finally:
+        print("handle", client.fileno())
+"""
+    _run(pytester, body, "-W", "error").stdout.fnmatch_lines("handle -1")
 
 
 def test_names_are_not_looked_up(pytester: pytest.Pytester) -> None:
@@ -87,6 +104,26 @@ def test_a_stranger_is_left_alone_unless_strict(pytester: pytest.Pytester, liste
     body = f"def test_a():\n    socket.create_connection(('127.0.0.1', {listener})).close()"
     _run(pytester, body).assert_outcomes(passed=1)
     _run(pytester, body, "-o", "llm_network=strict").assert_outcomes(failed=1)
+
+
+def test_what_one_test_was_refused_is_not_held_against_the_next(
+    pytester: pytest.Pytester, listener: int
+) -> None:
+    """Neither against a stranger nor against a test that may connect."""
+    body = f"""
+def test_a(llm_script):
+    socket.create_connection(('127.0.0.1', {listener}))
+
+def test_stranger():
+    socket.create_connection(('127.0.0.1', {listener})).close()
+
+@pytest.mark.llm_live
+def test_live():
+    socket.create_connection(('127.0.0.1', {listener})).close()
+"""
+    result = _run(pytester, body, "--llm-live")
+    result.assert_outcomes(failed=1, passed=2)
+    result.stdout.fnmatch_lines("FAILED test_guarded.py::test_a - NetworkBlocked: the test tried to *")
 
 
 def test_off_means_off(pytester: pytest.Pytester, listener: int) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from pytest_llmharness import (
     Harness,
@@ -255,6 +258,87 @@ def test_tools_run_and_answer_in_order() -> None:
     assert answers[1].text == "Error: OSError: disk on fire"
     assert answers[2].text.startswith("Error: unknown tool 'nope'")
     assert answers[3].text.startswith("Error: invalid arguments")
+
+
+@tool
+async def hang() -> str:
+    """Wait for ever."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@pytest.mark.parametrize(("settings", "limit"), [({}, 30), ({"tool_timeout_seconds": 2.5}, 2.5)])
+def test_a_tool_that_hangs_is_cancelled(settings: dict[str, Any], limit: float) -> None:
+    """D18: after 30 virtual seconds the model is told, and the other tool's answer is kept."""
+    calls = [ToolCall("hang"), ToolCall("add", {"a": 1, "b": 2})]
+    result, provider, clock = run([calls, "done"], tools=[hang, add], config=HarnessConfig(**settings))
+    assert result.content == "done"
+    told = [message.text for message in provider.prompts[1].messages[-2:]]
+    assert told == [f"Error: TimeoutError: the tool did not answer within {limit:g} s", "3"]
+    assert clock.now() == pytest.approx(limit)
+
+
+def test_a_tool_may_leave_the_program() -> None:
+    """SystemExit is no answer: it reaches the caller, and the harness works on."""
+
+    @tool
+    def leave() -> str:
+        """Exit."""
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit) as caught:
+        run([ToolCall("leave")], tools=[leave])
+    assert caught.value.code == 3
+    assert run(["fine"])[0].content == "fine"
+
+
+@dataclass
+class Point:
+    x: int
+    y: float
+
+
+class Ticket(BaseModel):
+    opened: date
+
+
+KNOT: list[Any] = []
+KNOT.append(KNOT)
+DEEP: list[Any] = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("as it is", "as it is"),
+        (None, "null"),
+        ({"a": [1, "ü"]}, '{"a": [1, "ü"]}'),
+        ([Point(1, 0.5)], '[{"x": 1, "y": 0.5}]'),
+        (Ticket(opened=date(2026, 1, 2)), '{"opened": "2026-01-02"}'),
+        ({2, 1}, "[1, 2]"),
+        (date(2026, 1, 2), '"2026-01-02"'),
+        (b"caf\xc3\xa9 \xff", '"café \ufffd"'),
+        (object(), "Error: TypeError: object has no JSON form; a tool returns text or JSON data"),
+        ({(1, 2): 3}, "Error: TypeError: keys must be str, int, float, bool or None, not tuple"),
+        (KNOT, "Error: ValueError: Circular reference detected"),
+        (DEEP, "Error: RecursionError: "),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_a_tool_returns_reaches_the_model(value: Any, told: str) -> None:
+    """As text or JSON; what has neither is the tool's failure, never the run's."""
+
+    @tool
+    def give() -> Any:
+        """Give it."""
+        return value
+
+    result, provider, _ = run([ToolCall("give"), "done"], tools=[give])
+    assert result.content == "done"
+    text = provider.prompts[1].messages[-1].text
+    assert text == told or (told.endswith(" ") and text.startswith(told))
 
 
 def test_tool_rounds_are_bounded() -> None:

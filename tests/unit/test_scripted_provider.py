@@ -16,6 +16,7 @@ from pytest_llmharness.domain.prompt import Options, Prompt
 from pytest_llmharness.domain.tool import ToolCall
 from pytest_llmharness.domain.usage import Timing, Usage
 from pytest_llmharness.errors import (
+    ConfigError,
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
@@ -72,10 +73,37 @@ def test_exhausted_script_says_which_call_asked() -> None:
     ask(model)
     with pytest.raises(ScriptExhausted) as caught:
         ask(model)
-    assert "has 1 steps, and call 2" in caught.value.what
+    assert "has 1 step, and call 2" in caught.value.what
     assert "one two three" in caught.value.where
     with pytest.raises(ScriptExhausted):
         asyncio.run(chunks_of(model))
+
+
+@pytest.mark.parametrize(
+    ("script", "what", "fix"),
+    [
+        ("hello", "a script is a list of steps, not 'hello'", "ScriptedProvider(['hello'])"),
+        ({"n": 1}, "a script is a list of steps, not {'n': 1}", "a step is text"),
+        (7, "a script is a list of steps, not 7", "a step is text"),
+        (["a", None], "step 2 of the script is None", "a step is text"),
+        ([{"n": 1}], "step 1 of the script is {'n': 1}", "json.dumps(...)"),
+        ([b"x"], "step 1 of the script is b'x'", "a step is text"),
+        ([[]], "step 1 of the script is []", "a step is text"),
+        ([["a", "b"]], "step 1 of the script is ['a', 'b']", "json.dumps(...)"),
+    ],
+)
+def test_a_script_that_is_none_is_refused_at_once(script: Any, what: str, fix: str) -> None:
+    """The step is named before any model is called."""
+    with pytest.raises(ConfigError) as caught:
+        ScriptedProvider(script)
+    assert caught.value.what.startswith(what)
+    assert fix in caught.value.fix
+
+
+def test_a_function_that_returns_no_step_is_named() -> None:
+    """It is known only when it is called."""
+    with pytest.raises(ConfigError, match="step 1 of the script returned None"):
+        ask(ScriptedProvider([lambda prompt: None]))
 
 
 @pytest.mark.parametrize(

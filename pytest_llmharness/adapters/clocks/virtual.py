@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-# Where the loop does not show its ready queue (uvloop), this many turns stand for "everyone waits".
-_BLIND_TURNS = 100
+from .agenda import Alarm, agenda
 
 
 class VirtualClock:
-    """Virtual seconds for tests, one clock per event loop at a time.
+    """Virtual seconds for tests; any number of clocks may share a loop.
 
-    When every task on the loop waits, time jumps to the earliest deadline. It knows nothing of
-    real I/O: a task that waits for a socket or a thread counts as waiting, so use it with
-    in-process parts only.
+    When every task on the loop waits, time jumps to the earliest deadline, and everyone who waits
+    for that moment wakes in the order of asking. A thread that a task waits for (a tool that is no
+    coroutine, say) is given one real second to come back before time goes on without it. Sockets
+    are not seen: who waits for one counts as waiting, so use it with in-process parts only.
 
     Args:
         start: the first value of `now()`, in seconds.
@@ -25,9 +24,6 @@ class VirtualClock:
 
     def __init__(self, start: float = 0.0) -> None:
         self._now = start
-        self._order = itertools.count()
-        self._alarms: list[tuple[float, int, _Alarm]] = []
-        self._driver: asyncio.Task[None] | None = None
 
     def now(self) -> float:
         """Virtual seconds so far."""
@@ -47,7 +43,9 @@ class VirtualClock:
 
     def timeout(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
         """Cancel the body after `seconds` of virtual time and raise TimeoutError."""
-        return asyncio.timeout(None) if seconds is None else self._limited(seconds)
+        if seconds is None or seconds <= 0:
+            return asyncio.timeout(seconds)
+        return self._limited(seconds)
 
     @asynccontextmanager
     async def _limited(self, seconds: float) -> AsyncIterator[object]:
@@ -58,36 +56,12 @@ class VirtualClock:
             finally:
                 alarm.ring = None
 
-    def _set_alarm(self, seconds: float, ring: Callable[[], object]) -> _Alarm:
-        alarm = _Alarm(ring)
-        heapq.heappush(self._alarms, (self._now + seconds, next(self._order), alarm))
-        loop = asyncio.get_running_loop()
-        if self._driver is None or self._driver.done() or self._driver.get_loop() is not loop:
-            self._driver = loop.create_task(self._drive())
-        return alarm
+    def _set_alarm(self, seconds: float, act: Callable[[], object]) -> Alarm:
+        deadline = self._now + seconds
 
-    async def _drive(self) -> None:
-        while self._alarms:
-            await _until_everyone_waits()
-            deadline, _, alarm = heapq.heappop(self._alarms)
-            if alarm.ring is not None:
-                self._now = max(self._now, deadline)
-                alarm.ring()
+        def ring() -> None:
+            self._now = max(self._now, deadline)
+            act()
 
-
-class _Alarm:
-    """A deadline; `ring` is None once nobody waits for it, and time then does not jump to it."""
-
-    __slots__ = ("ring",)
-
-    def __init__(self, ring: Callable[[], object]) -> None:
-        self.ring: Callable[[], object] | None = ring
-
-
-async def _until_everyone_waits() -> None:
-    ready = getattr(asyncio.get_running_loop(), "_ready", None)
-    await asyncio.sleep(0)
-    for _ in range(_BLIND_TURNS) if ready is None else ():
-        await asyncio.sleep(0)
-    while ready:  # noqa: ASYNC110 - idleness has no event to wait for
-        await asyncio.sleep(0)
+        # Nobody reaches infinity: what waits for it waits for ever.
+        return agenda().add(self, deadline, ring) if deadline < math.inf else Alarm(ring)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ...errors import ProviderError
 
 _HIDDEN = "***"
+_SHORTEST_KEY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,10 @@ class Endpoint:
     def hide(self, text: str) -> str:
         """Return the text without the secrets."""
         for secret in self.secrets:
-            text = text.replace(secret, _HIDDEN)
+            if len(secret) >= _SHORTEST_KEY:
+                text = text.replace(secret, _HIDDEN)
+            elif len(secret) > 1:  # as a part of other words it tells nothing, and hiding it would
+                text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", _HIDDEN, text)
         return text
 
     def betrays(self, error: BaseException) -> bool:

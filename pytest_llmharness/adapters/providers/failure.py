@@ -108,6 +108,13 @@ def malformed(at: Endpoint, detail: str, status: int | None = None) -> ProviderE
     return at.error(MalformedResponse, what, fix, status=status)
 
 
+def misshapen(at: Endpoint, error: Exception) -> ProviderError:
+    """Name an answer that the SDK took in and that then lacked what every answer has."""
+    internal = isinstance(error, AttributeError | LookupError | TypeError)
+    detail = "it has not the shape of an answer in this dialect" if internal else str(error)
+    return malformed(at, detail)
+
+
 def timed_out(at: Endpoint, timeout_s: float | None) -> ProviderError:
     """Name a call that ran into its own limit."""
     limit = "its limit" if timeout_s is None else f"{timeout_s:g} s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -97,7 +98,7 @@ class OllamaProvider(SdkProvider["AsyncClient"]):
         if isinstance(error, sdk("ollama", "ollama").ResponseError):
             return refused_midway(at, {"error": error.error}, partial or "")
         if isinstance(error, httpx.DecodingError):
-            return malformed(at, f"{type(error).__name__}: {error}")
+            return malformed(at, str(error))
         if isinstance(error, httpx.RequestError | httpx.StreamError | ConnectionError):
             return unreachable(at, error) if partial is None else broken(at, partial, str(error))
         return None
@@ -108,6 +109,25 @@ async def _check(response: Any) -> None:
     if not response.is_success and not response.has_redirect_location:
         await response.aread()
         raise _Refused(response)
+    if "content-encoding" not in response.headers:
+        response.stream = _strict(response.stream)
+
+
+def _strict(stream: Any) -> Any:
+    """Refuse bytes that are no UTF-8: httpx would put U+FFFD in their place, in the answer's text."""
+    import httpx
+
+    class StrictStream(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+            decoder = codecs.getincrementaldecoder("utf-8")()
+            async for piece in stream:
+                decoder.decode(piece)
+                yield piece
+
+        async def aclose(self) -> None:
+            await stream.aclose()
+
+    return StrictStream()
 
 
 class _Refused(Exception):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from reprlib import repr as _shown
+from typing import Any, TypeAlias
 
 from ...domain.completion import Chunk, Completion, FinishReason, ToolCallDelta
 from ...domain.fault import Fault
@@ -12,6 +13,7 @@ from ...domain.prompt import Prompt
 from ...domain.tool import ToolCall
 from ...domain.usage import Timing, Usage
 from ...errors import (
+    ConfigError,
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
@@ -29,9 +31,9 @@ class ScriptedProvider:
     """A model that answers from a list, one step a call.
 
     Args:
-        script: the steps. A string is a text answer; a `ToolCall` or a list of them is a tool
-            turn; a `Completion` is taken as it is; a `fault.*` fails the call; a function gets the
-            prompt and returns one of these.
+        script: the steps; a step of another kind is a `ConfigError` at once. A string is a text
+            answer; a `ToolCall` or a list of them is a tool turn; a `Completion` is taken as it is;
+            a `fault.*` fails the call; a function gets the prompt and returns one of these.
         model: the model name reported.
         clock: times the calls and limits a `fault.hang()` by `prompt.options.timeout_s`; None
             reports zero milliseconds, and limits by the event loop's own time.
@@ -50,7 +52,7 @@ class ScriptedProvider:
         clock: Clock | None = None,
         chunk_chars: int = 8,
     ) -> None:
-        self._steps = list(script)
+        self._steps = _checked_script(script)
         self.model: str | None = model
         self._clock = clock
         self._chunk_chars = chunk_chars
@@ -96,12 +98,12 @@ class ScriptedProvider:
         position = len(self.prompts)
         if position > len(self._steps):
             raise ScriptExhausted(
-                f"the script has {len(self._steps)} steps, and call {position} asks for one more",
+                f"the script has {_steps(len(self._steps))}, and call {position} asks for one more",
                 where=f"last message: {_clipped(prompt)}",
                 fix="add a step to the script, or bound the harness (HarnessConfig(max_retries=...))",
             )
         step = self._steps[position - 1]
-        return step(prompt) if callable(step) else step
+        return _checked(step(prompt), position, "returned") if callable(step) else step
 
     async def _failure(self, fault: Fault, prompt: Prompt) -> ProviderError:
         if fault.kind != "hang":
@@ -143,6 +145,34 @@ class ScriptedProvider:
 
     def _now(self) -> float:
         return self._clock.now() if self._clock else 0.0
+
+
+def _checked_script(script: Any) -> list[Step]:
+    if isinstance(script, str | bytes | Mapping) or not isinstance(script, Iterable):
+        raise ConfigError(
+            f"a script is a list of steps, not {_shown(script)}",
+            where="ScriptedProvider(script)",
+            fix=f"ScriptedProvider([{_shown(script)}])" if isinstance(script, str) else _STEPS,
+        )
+    return [step if callable(step) else _checked(step, place, "is") for place, step in enumerate(script, 1)]
+
+
+def _checked(step: Any, place: int, verb: str) -> Any:
+    fits = isinstance(step, str | ToolCall | Completion | Fault)
+    if fits or (isinstance(step, list | tuple) and step and all(isinstance(call, ToolCall) for call in step)):
+        return step
+    raise ConfigError(
+        f"step {place} of the script {verb} {_shown(step)}, which no model answers",
+        where="ScriptedProvider(script)",
+        fix="give the answer as text: json.dumps(...)" if isinstance(step, dict | list) and step else _STEPS,
+    )
+
+
+_STEPS = "a step is text, a ToolCall, a list of them, a Completion, a fault.*() or a function of the prompt"
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count} steps"
 
 
 def _calls(answer: Answer) -> tuple[ToolCall, ...]:

@@ -15,7 +15,7 @@ from ...errors import ConfigError, HarnessError, ProviderError
 from ...ports.clock import Clock
 from .connection import ClientPerLoop, Closable
 from .endpoint import Endpoint
-from .failure import broken, malformed, timed_out, unsendable
+from .failure import broken, misshapen, timed_out, unsendable
 
 Client = TypeVar("Client", bound=Closable)
 
@@ -134,7 +134,7 @@ class SdkProvider(ABC, Generic[Client]):
         if isinstance(error, UnicodeEncodeError):
             return unsendable(at, error)
         if isinstance(error, _WRONG_SHAPE):
-            return malformed(at, f"{type(error).__name__}: {error}")
+            return misshapen(at, error)
         return None
 
     def _last(self, heard: _Heard, at: Endpoint, timing: Timing) -> Chunk:

@@ -41,7 +41,7 @@ def explain(sdk: Any, error: Exception, at: Endpoint, partial: str | None) -> Pr
 
     cause = error.__cause__ if isinstance(error, sdk.APIConnectionError) else error
     if isinstance(cause, httpx2.DecodingError):
-        return malformed(at, f"{type(cause).__name__}: {cause}")
+        return malformed(at, str(cause))
     if isinstance(error, sdk.APIResponseValidationError):
         return malformed(at, str(error), error.status_code)
     if isinstance(error, sdk.APIStatusError) and not error.response.is_success:

@@ -2,59 +2,63 @@
 
 from __future__ import annotations
 
-import asyncio
-import dataclasses
-import enum
+import functools
 import inspect
-import json
-import types
+import re
 from collections.abc import Callable, Mapping
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    TypeVar,
-    Union,
-    get_args,
-    get_origin,
-    get_type_hints,
-    is_typeddict,
-    overload,
-)
+from typing import Any, overload
 
 from ...domain.tool import ToolSpec
-from ...errors import ConfigError
+from ...errors import ConfigError, HarnessError
+from .annotation import Annotations
+from .docstring import argument_notes, summary
+from .form import Form, Mismatch
+from .hints import Unclear, hints_of
+from .workers import in_thread
 
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-_SCALARS: dict[Any, dict[str, Any]] = {
-    str: {"type": "string"},
-    bool: {"type": "boolean"},
-    int: {"type": "integer"},
-    float: {"type": "number"},
-    type(None): {"type": "null"},
-    Any: {},
-}
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 class FunctionTool:
     """A function with the Tool port; it can still be called as the function it was."""
 
-    def __init__(self, function: Callable[..., Any], spec: ToolSpec) -> None:
+    def __init__(self, function: Callable[..., Any], spec: ToolSpec, form: Form) -> None:
         self._function = function
+        self._form = form
         self.spec = spec
-        self.__doc__ = function.__doc__
+        self.__doc__ = _documented(function).__doc__
         self.__name__ = spec.name
+        self.__wrapped__ = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the plain function."""
         return self._function(*args, **kwargs)
 
     async def invoke(self, arguments: Mapping[str, Any]) -> Any:
-        """Run with arguments by name; a sync function runs in a thread."""
-        if inspect.iscoroutinefunction(self._function):
-            return await self._function(**arguments)
-        return await asyncio.to_thread(self._function, **arguments)
+        """Run with JSON arguments by name; a function that is no coroutine runs in a thread.
+
+        An argument arrives as its annotation says: a dataclass, an Enum member, a Pydantic model,
+        a set; JSON types arrive as they are.
+
+        Raises:
+            HarnessError: an argument does not fit its annotation.
+        """
+        call = functools.partial(self._function, **self._built(arguments))
+        if _is_async(self._function):
+            return await call()
+        value = await in_thread(call)
+        return await value if inspect.isawaitable(value) else value
+
+    def _built(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            built: dict[str, Any] = self._form.build(arguments)
+        except (Mismatch, RecursionError) as error:
+            raise HarnessError(
+                f"invalid arguments: {error}",
+                where=f"tool {self.spec.name}",
+                fix="call it with arguments that match its schema",
+            ) from error
+        return built
 
 
 @overload
@@ -74,122 +78,95 @@ def tool(
     """Make a tool of a function: `@tool`, or `@tool(name=..., read_only=True)`.
 
     The argument schema comes from the annotations, the description from the docstring's first
-    paragraph; `Annotated[int, "what it is"]` describes an argument.
+    paragraph, an argument's description from `Annotated[int, "what it is"]` or else from the
+    docstring (Google, Sphinx or numpy style). A bound method, a coroutine function, a callable
+    object or a `functools.partial` will do as well; what a partial has bound stays hidden.
+
+    Args:
+        function: what to call.
+        name: the name the model calls; None means the function's own.
+        description: what the model is told; None means the docstring's first paragraph.
+        read_only: whether a call leaves the world as it was.
 
     Raises:
-        ConfigError: an argument has no annotation, or one that has no JSON Schema.
+        ConfigError: an argument has no annotation, or one that has no JSON Schema; it cannot be
+            passed by name; the name is none that models can call.
     """
 
     def make(function: Callable[..., Any]) -> FunctionTool:
-        told = description if description is not None else _first_paragraph(function)
-        return FunctionTool(
-            function, ToolSpec(name or function.__name__, told, _arguments_schema(function), read_only)
-        )
+        if isinstance(function, FunctionTool):
+            function = function.__wrapped__
+        called = _checked_name(function, name)
+        text = inspect.getdoc(_documented(function)) or ""
+        told = description if description is not None else summary(text)
+        form = _arguments_form(function, text)
+        return FunctionTool(function, ToolSpec(called, told, form.schema, read_only), form)
 
     return make if function is None else make(function)
 
 
-def _first_paragraph(function: Callable[..., Any]) -> str:
-    text = inspect.getdoc(function) or ""
-    return " ".join(text.split("\n\n", 1)[0].split())
-
-
-def _arguments_schema(function: Callable[..., Any]) -> dict[str, Any]:
-    hints = get_type_hints(function, include_extras=True)
-    properties: dict[str, Any] = {}
-    required = []
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.name not in hints or parameter.kind in (
-            parameter.VAR_POSITIONAL,
-            parameter.VAR_KEYWORD,
-            parameter.POSITIONAL_ONLY,
-        ):
-            raise _unclear(function, str(parameter), "give it an annotation and let it be passed by name")
-        schema = _schema_of(hints[parameter.name], function, parameter.name)
-        if parameter.default is parameter.empty:
-            required.append(parameter.name)
-        elif _is_json(parameter.default):
-            schema = {**schema, "default": parameter.default}
-        properties[parameter.name] = schema
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": False,
-    }
-
-
-def _schema_of(  # noqa: PLR0911 - one line for each kind of type
-    kind: Any, function: Callable[..., Any], name: str
-) -> dict[str, Any]:
-    if kind in _SCALARS:
-        return dict(_SCALARS[kind])
-    origin, args = get_origin(kind), get_args(kind)
-
-    def inner(part: Any) -> dict[str, Any]:
-        return _schema_of(part, function, name)
-
-    if origin is Annotated:
-        words = [extra for extra in args[1:] if isinstance(extra, str)]
-        return {**inner(args[0]), **({"description": words[0]} if words else {})}
-    if origin in (Union, types.UnionType):
-        return {"anyOf": [inner(part) for part in args]}
-    if origin is Literal:
-        return {"enum": list(args)}
-    if (origin or kind) in (list, set, tuple):
-        return _array(args, origin or kind, inner)
-    if (origin or kind) is dict:
-        return {"type": "object", **({"additionalProperties": inner(args[1])} if args else {})}
-    if isinstance(kind, type) and issubclass(kind, enum.Enum):
-        return {"enum": [member.value for member in kind]}
-    if callable(getattr(kind, "model_json_schema", None)):
-        return dict(kind.model_json_schema())
-    if is_typeddict(kind) or dataclasses.is_dataclass(kind):
-        return _record(kind, inner)
-    raise _unclear(
-        function, f"{name}: {kind!r}", "annotate it with JSON types, a Literal, an Enum or a dataclass"
-    )
-
-
-def _array(args: tuple[Any, ...], kind: Any, inner: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    if kind is tuple and args and args[-1] is not Ellipsis:
-        count = len(args)
-        return {
-            "type": "array",
-            "prefixItems": [inner(part) for part in args],
-            "minItems": count,
-            "maxItems": count,
-        }
-    return {"type": "array", **({"items": inner(args[0])} if args else {})}
-
-
-def _record(kind: Any, inner: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-    hints = get_type_hints(kind, include_extras=True)
-    required = getattr(kind, "__required_keys__", None)
-    if required is None:
-        missing = dataclasses.MISSING
-        required = {
-            field.name
-            for field in dataclasses.fields(kind)
-            if field.default is missing and field.default_factory is missing
-        }
-    return {
-        "type": "object",
-        "properties": {name: inner(hint) for name, hint in hints.items()},
-        "required": sorted(required),
-        "additionalProperties": False,
-    }
-
-
-def _is_json(value: Any) -> bool:
+def _arguments_form(function: Callable[..., Any], text: str) -> Form:
+    annotations = Annotations()
     try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
-        return False
-    return True
+        form = annotations.record(
+            _parameters(function), hints_of(_code_of(function)), argument_notes(text), dict
+        )
+    except Unclear as unclear:
+        raise ConfigError(
+            f"the tool {_name_of(function)} has no argument schema: {unclear.what}",
+            where=_where(function),
+            fix=unclear.fix,
+        ) from unclear.__cause__
+    definitions = annotations.definitions.schemas
+    return Form({**form.schema, "$defs": definitions}, form.build) if definitions else form
 
 
-def _unclear(function: Callable[..., Any], what: str, fix: str) -> ConfigError:
-    code = getattr(function, "__code__", None)
-    where = f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)
-    return ConfigError(f"the argument {what} of {function.__name__} has no JSON Schema", where=where, fix=fix)
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError as error:
+        raise Unclear(str(error), "wrap it in a function with annotations") from error
+    bound = function.keywords if isinstance(function, functools.partial) else {}
+    return [parameter for parameter in parameters if parameter.name not in bound]
+
+
+def _checked_name(function: Callable[..., Any], name: str | None) -> str:
+    name = name or _name_of(function)
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"no model can call a tool {name!r}: names have 1 to 64 letters, digits, '_' and '-'",
+            where=_where(function),
+            fix="@tool(name='...')",
+        )
+    return name
+
+
+def _unbound(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what a partial was made of."""
+    return function.func if isinstance(function, functools.partial) else function
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    function = _unbound(function)
+    return getattr(function, "__name__", None) or type(function).__name__
+
+
+def _code_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function with the annotations: an object's `__call__`."""
+    function = _unbound(function)
+    return function if inspect.isroutine(function) or inspect.isclass(function) else type(function).__call__
+
+
+def _documented(function: Callable[..., Any]) -> Any:
+    """Return what has the docstring: of an object its `__call__`, or else its class."""
+    code, function = _code_of(function), _unbound(function)
+    return code if code is function or code.__doc__ else type(function)
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(_code_of(function))
+
+
+def _where(function: Callable[..., Any]) -> str:
+    code = getattr(inspect.unwrap(_code_of(function)), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(function)

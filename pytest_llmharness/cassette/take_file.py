@@ -1,0 +1,95 @@
+"""The file that a recording writes, while others may be writing it, too."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import CassetteError
+from .loading import load_if_there
+from .native import render_file, render_take
+from .redaction import Redactor
+from .storage import Signature, alone, replace_file, signature
+from .take import Take
+
+
+class TakeFile:
+    """Takes on their way to disk. Not safe for threads: the recording holds its lock.
+
+    The file may be changed by another process (two workers that record one cassette). Then what it
+    holds by now is kept, and ours are added.
+
+    Args:
+        path: the file.
+        seen: its state when it was read.
+        metadata: what stands at its head.
+        redactor: takes the secrets out.
+        kept: the takes that the file holds and shall go on holding.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        seen: Signature,
+        metadata: Mapping[str, Any],
+        redactor: Redactor,
+        kept: Sequence[Take],
+    ) -> None:
+        self.unwritten: CassetteError | None = None
+        self._path, self._metadata, self._redactor = path, metadata, redactor
+        self._seen = seen
+        self._takes = list(kept)
+        self._ours: list[Take] = []
+        self._written = 0
+        self._rendered: list[bytes] | None = None
+
+    def forget_rendering(self) -> None:
+        """Render every take again: a secret was learned that they may hold."""
+        self._rendered = None
+
+    def add(self, take: Take) -> None:
+        """Add a take, already without its secrets, and write the file."""
+        self._takes.append(take)
+        self._ours.append(take)
+        if self._rendered is not None:
+            self._rendered.append(render_take(take))
+        self.write()
+
+    def write(self) -> None:
+        """Write all takes; a failure is kept in `unwritten`, for here an SDK would swallow and retry it."""
+        try:
+            with alone(self._path):
+                if signature(self._path) != self._seen:
+                    self._merge()
+                pieces = render_file(self._redactor.value(self._metadata), self._pieces())
+                replace_file(self._path, pieces)
+                self._seen = signature(self._path)
+            self._written = len(self._ours)
+            self.unwritten = None
+        except CassetteError as error:
+            self.unwritten = error
+
+    def _pieces(self) -> list[bytes]:
+        if self._rendered is None:
+            self._rendered = self._render(self._takes)
+        return self._rendered
+
+    def _render(self, takes: Sequence[Take]) -> list[bytes]:
+        return [render_take(self._redactor.take(take)) for take in takes]
+
+    def _merge(self) -> None:
+        """Take over what others wrote; of ours add what is new or what they did not keep."""
+        cassette = load_if_there(self._path)
+        if cassette is None:
+            return
+        found = Counter(self._render(cassette.interactions))
+        before, new = self._ours[: self._written], self._ours[self._written :]
+        lost = []
+        for take, rendered in zip(before, self._render(before), strict=True):
+            found[rendered] -= 1
+            if found[rendered] < 0:
+                lost.append(take)
+        self._takes = [*cassette.interactions, *lost, *new]
+        self._rendered = None

@@ -1,0 +1,70 @@
+"""The docs keep their word: every test in them works as pasted."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+
+LOADED = (gguf, np)  # a process can load these once, and each pytest that runs inside would again
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+]
+BLOCKS = [block for page in PAGES for block in re.findall(r"```python\n# (\S+)\n(.*?)```", page, re.DOTALL)]
+
+
+def _paste(pytester: pytest.Pytester, name: str) -> None:
+    (pytester.path / name).write_text(dict(BLOCKS)[name], encoding="utf-8")
+
+
+def test_every_block_is_a_file_that_is_run_here() -> None:
+    """A block that is added gets a test."""
+    assert [name for name, _ in BLOCKS] == [
+        "test_priority.py",
+        "test_live.py",
+        "test_mine.py",
+        "test_my_provider.py",
+    ]
+    assert sum(page.count("```python") for page in PAGES) == len(BLOCKS)
+
+
+def test_the_first_test_passes_offline_in_twenty_lines(pytester: pytest.Pytester) -> None:
+    """As pasted, without an option."""
+    _paste(pytester, "test_priority.py")
+    assert len([line for line in dict(BLOCKS)["test_priority.py"].splitlines() if line]) <= 20
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("module", "test"), [("test_live", "test_a_model_gives_a_priority"), ("test_mine", "test_my_code")]
+)
+def test_a_live_test_is_skipped_then_recorded_then_replayed(
+    pytester: pytest.Pytester, module: str, test: str
+) -> None:
+    """The three rows of the table, with the embedded engine; our harness and a client of the user's."""
+    pytest.importorskip("xllamacpp")
+    _paste(pytester, "test_priority.py")
+    _paste(pytester, f"{module}.py")
+    skipped = pytester.runpytest_inprocess("-rs", f"{module}.py")
+    skipped.assert_outcomes(skipped=1)
+    skipped.stdout.fnmatch_lines(f"*pytest --llm-live {module}.py::{test}")
+
+    live = ("--llm-live", "--llm-engine=embedded")
+    pytester.runpytest_inprocess(*live, f"{module}.py").assert_outcomes(passed=1)
+    assert not (pytester.path / "cassettes").exists()
+    recording = pytester.runpytest_inprocess(*live, "--llm-record-mode=rewrite", f"{module}.py")
+    recording.assert_outcomes(passed=1)
+    assert (pytester.path / f"cassettes/{module}/{test}.json").is_file()
+    pytester.runpytest_inprocess(f"{module}.py").assert_outcomes(passed=1)
+
+
+def test_the_adapter_of_the_docs_keeps_the_contract(pytester: pytest.Pytester) -> None:
+    """Two clauses are skipped for a reason that is shown: one fixture is not given, one flag is not set."""
+    _paste(pytester, "test_my_provider.py")
+    outcomes = pytester.runpytest_inprocess().parseoutcomes()
+    assert set(outcomes) <= {"passed", "skipped"}
+    assert outcomes["passed"] > 20
