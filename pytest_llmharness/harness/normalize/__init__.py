@@ -3,7 +3,8 @@
 from .admission import as_request, refusal
 from .document import Document, document_of
 from .injection import Hit, scan
-from .normalizer import REMOVED, Admission, Normalized, Normalizer
+from .normalizer import Admission, Normalized, Normalizer
+from .removal import REMOVED
 from .settings import NormalizeSettings
 
 __all__ = [

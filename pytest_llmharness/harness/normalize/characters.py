@@ -1,5 +1,6 @@
 """One spelling for what looks alike: keyboards of phones and desktops write it differently."""
 
+# ruff: noqa: RUF001 - look-alike letters are what this is about
 from __future__ import annotations
 
 import re

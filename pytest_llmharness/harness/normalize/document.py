@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-
 _ENOUGH_KIND = 4
 _ENOUGH_JURISDICTION = 2
 _STRONG, _WEAK = 2, 1
@@ -67,7 +66,9 @@ def _patterns(table: str) -> Mapping[str, tuple[re.Pattern[str], re.Pattern[str]
 
 
 def _pattern(cues: str) -> re.Pattern[str]:
-    found = sorted((cue.strip() for cue in re.split(r"[,\n]", cues) if cue.strip()), key=lambda cue: (-len(cue), cue))
+    found = sorted(
+        (cue.strip() for cue in re.split(r"[,\n]", cues) if cue.strip()), key=lambda cue: (-len(cue), cue)
+    )
     words = (
         r"\s+".join(re.escape(word) for word in cue.split()).replace(r"\*", r"\w*").replace(r"\#", r"\d+")
         for cue in found

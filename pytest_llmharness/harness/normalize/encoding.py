@@ -1,5 +1,6 @@
 """Repairs text that was decoded with the wrong table."""
 
+# ruff: noqa: RUF001 - look-alike letters are what this is about
 from __future__ import annotations
 
 import re

@@ -1,5 +1,6 @@
 """Drops what mail and chat programs add to a message: signatures, reply headers, time stamps."""
 
+# ruff: noqa: E501, RUF001 - a form reads as one line, in its own letters
 from __future__ import annotations
 
 import re
@@ -38,9 +39,14 @@ _STAMP = re.compile(
     r"(?=(?!(?-i:[A-Z]){3,}:)[^:\n]{1,40}:[ ])",
     re.MULTILINE | re.IGNORECASE,
 )
-_LEFT_OUT = re.compile(r"^[ \t]*<?(?:Media|image|video|audio|GIF|sticker) omitted>?[ \t]*(?:\n|\Z)", re.MULTILINE)
+_LEFT_OUT = re.compile(
+    r"^[ \t]*<?(?:Media|image|video|audio|GIF|sticker) omitted>?[ \t]*(?:\n|\Z)", re.MULTILINE
+)
 _RULES = (_SIGNATURE, _REPLY, _FORWARDED, _HEADER_BLOCK, _STAMP, _LEFT_OUT)
-_TRIGGER = re.compile(r"\d:\d\d|:[ \t]*$|omitted|(?:Sent|Outlook|gesendet|Envoyé|Enviado|Отправлено|我的)", re.IGNORECASE | re.MULTILINE)
+_TRIGGER = re.compile(
+    r"\d:\d\d|:[ \t]*$|omitted|(?:Sent|Outlook|gesendet|Envoyé|Enviado|Отправлено|我的)",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def without_interface_marks(text: str) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -13,16 +12,14 @@ from ...errors import InvalidRequest
 from .admission import refusal
 from .document import Document, document_of
 from .injection import Hit, scan
+from .removal import without_hits
 from .settings import NormalizeSettings
 from .truncation import truncated
 
 Step = tuple[str, Callable[[str], str]]
 
-REMOVED = "[removed: suspected injection]"
 WITHHELD = "[withheld: the tool result holds a suspected injection]"
 _PASSES = 8
-_SENTENCE = 300
-_STOP = re.compile(r"[.!?](?=\s|\Z)|[\n。！？；]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,7 @@ class Normalizer:
         'Hello!'
 
     Args:
-        settings: the knobs.
+        settings: the knobs; None means their defaults.
         steps: what cleans a text, in order; each a name and a function of the text. None means
             `default_steps()`, loaded with the first text.
         find: finds attempts to take the model over; None looks for none.
@@ -98,12 +95,12 @@ class Normalizer:
 
     def __init__(
         self,
-        settings: NormalizeSettings = NormalizeSettings(),
+        settings: NormalizeSettings | None = None,
         *,
         steps: Iterable[Step] | None = None,
         find: Callable[[str], tuple[Hit, ...]] | None = scan,
     ) -> None:
-        self.settings = settings
+        self.settings = settings if settings is not None else NormalizeSettings()
         self._steps = None if steps is None else tuple(steps)
         self._find = find
 
@@ -120,8 +117,10 @@ class Normalizer:
         for _ in range(_PASSES):
             cleaned = self._cleaned(text, changes)
             found = self._find(cleaned) if self._find is not None else ()
-            hits = hits or found
-            if found and self.settings.on_injection == "neutralise":
+            if self.settings.on_injection != "neutralise":
+                hits = found
+            elif found:
+                hits += found
                 changes["injection"] = None
                 cleaned = without_hits(cleaned, found)
             if cleaned == text:
@@ -195,9 +194,7 @@ class Normalizer:
                 parts.append(part)
         if turn.text == message.text:
             return message, turn
-        fresh = Message(
-            message.role, parts, tool_call_id=message.tool_call_id, tool_name=message.tool_name
-        )
+        fresh = Message(message.role, parts, tool_call_id=message.tool_call_id, tool_name=message.tool_name)
         return fresh, turn
 
     def _missing_field(self, request: Request) -> InvalidRequest | None:
@@ -211,33 +208,6 @@ class Normalizer:
             where="Request.metadata",
             fix=f"send Request(..., metadata={{{missing[0]!r}: ...}})",
         )
-
-
-def without_hits(text: str, hits: Iterable[Hit]) -> str:
-    """Return the text with the sentences that hold the hits replaced by a mark."""
-    out, done = [], 0
-    for start, end in _sentences_around(text, hits):
-        if start < done:
-            done = max(done, end)
-            continue
-        out += [text[done:start], REMOVED]
-        done = end
-    return "".join([*out, text[done:]])
-
-
-def _sentences_around(text: str, hits: Iterable[Hit]) -> Iterator[tuple[int, int]]:
-    """Yield the bounds of the sentence around each hit, in order."""
-    for hit in hits:
-        low = max(0, hit.start - _SENTENCE)
-        ends = [stop.end() for stop in _STOP.finditer(text, low, hit.start)]
-        start = ends[-1] if ends else (low if low == 0 else hit.start)
-        stop = _STOP.search(text, hit.end, min(len(text), hit.end + _SENTENCE))
-        end = stop.end() if stop else (len(text) if hit.end + _SENTENCE >= len(text) else hit.end)
-        while start < hit.start and text[start].isspace():
-            start += 1
-        while end > hit.end and text[end - 1].isspace():
-            end -= 1
-        yield start, end
 
 
 def _rejected(hit: Hit) -> InvalidRequest:

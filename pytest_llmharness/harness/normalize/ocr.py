@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-_CUT = re.compile(r"([^\W\d_]*[^\W\d_A-Z])-[ \t]*\n[ \t]*(?=([^\W\d_A-Z]+))")
+_CUT = re.compile(r"(?<![^\W\d_])([^\W\d_]*[^\W\d_A-Z])-[ \t]*\n[ \t]*(?=([^\W\d_A-Z]+))")
 _COMPOUND = re.compile(r"\b([^\W\d_]+)-([^\W\d_]+)")
 # Heads that keep their hyphen wherever the line ends.
 _HEADS = frozenset(
-    "self non well half all cross long short high low ill so up on off in out old new two three vice ex co".split()
+    {"self", "non", "well", "half", "all", "cross", "long", "short", "high", "low", "ill", "so", "up", "on"}
+    | {"off", "in", "out", "old", "new", "two", "three", "vice", "ex", "co"}
 )
 _PAGE = re.compile(
     r"^[ \t]*(?:(?:page|seite|página|страница)[ \t]+\d{1,5}(?:[ \t]*(?:of|von|sur|de|из|/)[ \t]*\d{1,5})?"

@@ -33,7 +33,8 @@ class NormalizeSettings:
             raise _bad("max_chars", self.max_chars, f"a whole number over {len(MARK)}")
         if self.on_injection not in _ACTIONS:
             raise _bad("on_injection", self.on_injection, f"one of {', '.join(_ACTIONS)}")
-        if isinstance(self.required_fields, str):
+        fields: object = self.required_fields
+        if isinstance(fields, str):
             raise _bad("required_fields", self.required_fields, "a tuple of names")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_TRAILING = re.compile(r"[ \t]+$", re.MULTILINE)
+_TRAILING = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)
 _INSIDE = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)|(?<=\S)\t(?=\S)")
 _EMPTY_LINES = re.compile(r"\n{3,}")
 _INDENT = re.compile(r"^[ \t]*(?=\S)", re.MULTILINE)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from .grammar import Language, Phrases, entries
+from .grammar import Language
 from .lexicon import LANGUAGES
+from .phrases import Phrases, entries
 from .skeleton import folded_word
 from .words import Word
 
@@ -35,6 +36,27 @@ def is_directed(sentence: Sequence[Word], place: int, end: int, language: Langua
             return False
         place = place - 1 if start is None else start
     return True
+
+
+def is_conditional(sentence: Sequence[Word]) -> bool:
+    """Whether the sentence speaks to owners of a thing: "if your oven has no clock, ignore ..."."""
+    conditions, standing = _phrases("conditions"), _standing()
+    return any(
+        behind == len(sentence) or not standing.may_begin(sentence[behind].text)
+        for place in range(len(sentence))
+        for behind in conditions.ends(sentence, place)
+    )
+
+
+@cache
+def _standing() -> Phrases:
+    """What a condition may say of a model without being about something else: "if your rules forbid it"."""
+    return Phrases(
+        entry
+        for language in LANGUAGES
+        for name in ("orders", "rules", "maker")
+        for entry in entries(language.lists[name])
+    )
 
 
 def has_topic(sentence: Sequence[Word], end: int) -> bool:

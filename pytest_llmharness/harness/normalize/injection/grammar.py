@@ -12,18 +12,16 @@ A pattern is a row of pieces, found in a sentence in this order:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from .skeleton import folded_word
+from .phrases import Phrases, entries
 from .words import Vocabulary, Word
 
 _PIECE = re.compile(r"\([^)]*\)\??|\[[^\]]*\]\??|\S+")
 _CORE = 1
-_LONGEST_ROW = 5
 _REACH = 16
-_NO_ROW = (("",),)
 _GAPS = {".": 1, "..": 4, "...": 8}
 _GAPS_UNSPACED = {".": 2, "..": 7, "...": 16}
 
@@ -54,68 +52,6 @@ class Rule:
         return self.weight >= _CORE and " " in self.pattern and "&" not in self.pattern
 
 
-class Phrases:
-    """Rows of words, found by their first word. The last word of a row may be a beginning only."""
-
-    def __init__(self, choices: Iterable[str]) -> None:
-        self.first: dict[str, tuple[tuple[str, ...], ...]] = {}
-        self.prefixes: tuple[str, ...] = ()
-        for choice in choices:
-            row = tuple(folded_word(word) for word in choice.split())
-            if row[0].endswith("*"):
-                self.prefixes += (row[0][:-1],)
-            else:
-                self.first[row[0]] = (*self.first.get(row[0], ()), row[1:])
-
-    def ends(self, sentence: Sequence[Word], place: int) -> list[int]:
-        """Return the place behind each row that stands at `place`."""
-        word = sentence[place].text
-        found = []
-        for rest in self.first.get(word, ()):
-            if not rest or _stands(rest, sentence, place + 1):
-                found.append(place + 1 + len(rest))
-        if self.prefixes and word.startswith(self.prefixes):
-            found.append(place + 1)
-        return found
-
-    def may_stand_in(self, words: frozenset[str]) -> bool:
-        """Whether a row can begin with one of these words."""
-        return not words.isdisjoint(self.first) or (
-            bool(self.prefixes) and any(word.startswith(self.prefixes) for word in words)
-        )
-
-    def may_begin(self, word: str) -> bool:
-        """Whether a row can begin with this word."""
-        return word in self.first or (bool(self.prefixes) and word.startswith(self.prefixes))
-
-    def words(self) -> Iterator[str]:
-        """Yield every whole word of every row."""
-        for word, rests in self.first.items():
-            yield word
-            for rest in rests:
-                yield from (one for one in rest if not one.endswith("*"))
-
-    def before(self, sentence: Sequence[Word], place: int) -> int | None:
-        """Return where a row begins that ends directly before `place`, or None."""
-        for start in range(max(0, place - _LONGEST_ROW), place):
-            if sentence[start].text in self.first and place in self.ends(sentence, start):
-                return start
-        return None
-
-    def __contains__(self, word: str) -> bool:
-        return () in self.first.get(word, _NO_ROW) or (bool(self.prefixes) and word.startswith(self.prefixes))
-
-
-def _stands(row: tuple[str, ...], sentence: Sequence[Word], place: int) -> bool:
-    if place + len(row) > len(sentence):
-        return False
-    for index, wanted in enumerate(row, place):
-        word = sentence[index].text
-        if word != wanted and not (wanted[-1] == "*" and word.startswith(wanted[:-1])):
-            return False
-    return True
-
-
 @dataclass(frozen=True, eq=False)
 class Language:
     """The words of one language and its rules over them.
@@ -129,6 +65,7 @@ class Language:
         adverbs: words that may stand between an opener and its command.
         refusals: words that turn a command into its opposite: "never".
         topics: prepositions that name a topic: "about" in "the rules about parking".
+        conditions: how a clause begins that makes the order one for owners of a thing: "if your oven ...".
         places: words that send the reader of a paper on: "page" in "go to page 12".
         self: what is no topic of its own: "your" in "the rules in your prompt".
         spaced: whether spaces stand between words.
@@ -142,6 +79,7 @@ class Language:
     adverbs: str = ""
     refusals: str = ""
     topics: str = ""
+    conditions: str = ""
     places: str = ""
     self: str = ""
     spaced: bool = True
@@ -175,17 +113,14 @@ class Language:
             for row in (matcher.row, *matcher.others)
             for _, _, phrases in row.steps
         ]
+        bearing = () if self.spaced else (self.openers, self.adverbs, self.refusals, self.conditions)
+        tables += [Phrases(entries(words)) for words in bearing]
         return {word for phrases in (*tables, self.barriers) for word in phrases.words()}
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """Those words, ready to cut text with."""
         return Vocabulary(word for word in self.core_words() if len(word) > 1 or not self.spaced)
-
-
-def entries(text: str) -> list[str]:
-    """Return the entries of a list."""
-    return [entry for part in re.split(r"[,\n]", text) if (entry := part.strip())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +214,7 @@ class _Row:
         The places each piece can end at are followed together, so the work is bounded by the
         length of the pattern and its gaps, whatever the text.
         """
-        heads = {end: place for end in self.steps[0][2].ends(sentence, place)}
+        heads = dict.fromkeys(self.steps[0][2].ends(sentence, place), place)
         ends = heads
         for gap, optional, phrases in self.steps[1:]:
             found: dict[int, int] = {}

@@ -1,32 +1,43 @@
 """Whether a stretch of text is quoted as an example rather than meant."""
 
+# ruff: noqa: RUF001 - look-alike letters are what this is about
 from __future__ import annotations
 
 import re
 from functools import cache
 
-from .grammar import entries
+from .phrases import entries
 from .skeleton import folded_word
 
-_QUOTES = (('"', '"'), ("'", "'"), ("`", "`"), ("“", "”"), ("„", "“”"), ("«", "»"), ("»", "«"), ("‘", "’"), ("「", "」"), ("『", "』"))
+_QUOTES = (
+    ('"', '"'),
+    ("'", "'"),
+    ("`", "`"),
+    ("“", "”"),
+    ("„", "“”"),
+    ("«", "»"),
+    ("»", "«"),
+    ("‘", "’"),
+    ("「", "」"),
+    ("『", "』"),
+)
 _LONGEST = 240
 _AROUND = 200
 _WORDS_OUTSIDE = 3
 _FOLLOW_IT = re.compile(
-    folded_word("follow|obey|execute|run|perform|apply|do").join((r"\b(?:", ")"))
-    + folded_word(" it| this| that| them| these| as| what").join(("(?:", r")\b"))
-    + "|" + folded_word("act on|as your next|comply|decode").join((r"\b(?:", r")\b"))
+    rf"\b(?:{folded_word('follow|obey|execute|run|perform|apply|do')}) "
+    rf"(?:{folded_word('it|this|that|them|these|as|what')})\b"
+    rf"|\b(?:{folded_word('act on|as your next|comply|decode')})\b"
 )
 # These alone excuse what is quoted in code, or was disguised.
-_OF_ATTACKS = """attack, attacks, attacker, attackers, payload, payloads, injection, injections, jailbreak, jailbreaks, detect,
-detects, detected, detector, flag, flags, flagged, assert, test, tests, parametrize, scanner, classifier, malicious, example,
-examples, detection, regex, exploit, angriff, beispiel, attaque, exemple, ataque, ejemplo, атака, пример, атаки, 攻击, 示例"""
-
-
+_OF_ATTACKS = """attack, attacks, attacker, attackers, payload, payloads, injection, injections, jailbreak,
+    jailbreaks, detect, detects, detected, detector, flag, flags, flagged, assert, test, tests,
+    parametrize, scanner, classifier, malicious, example, examples, detection, regex, exploit, angriff,
+    beispiel, attaque, exemple, ataque, ejemplo, атака, пример, атаки, 攻击, 示例"""
 # Talk of language itself: one such word is enough beside a quotation.
-_OF_LANGUAGE = """translate, translation, rewrite, paraphrase, passive, spelling, synonym, means, said, says, wrote, übersetze,
-übersetzung, heißt, sagte, passiv, traduis, traduire, traduction, dit, passif, traduce, traducir, dijo, pasiva, переведи, переведите,
-сказал, залог, 翻译, 被动句, 造句, 句子, 例子"""
+_OF_LANGUAGE = """translate, translation, rewrite, paraphrase, passive, spelling, synonym, means, said, says,
+    wrote, übersetze, übersetzung, heißt, sagte, passiv, traduis, traduire, traduction, dit, passif, traduce,
+    traducir, dijo, pasiva, переведи, переведите, сказал, залог, 翻译, 被动句, 造句, 句子, 例子"""
 
 
 @cache
@@ -87,7 +98,11 @@ def _quote_around(source: str, start: int, end: int) -> tuple[int, int] | None:
             continue
         if opening in "\"'`" and not _opens(source, first):
             continue
-        lasts = [place for closing in closings if (place := source.find(closing, max(start, first + 1), end + _LONGEST)) >= 0]
+        lasts = [
+            place
+            for closing in closings
+            if (place := source.find(closing, max(start, first + 1), end + _LONGEST)) >= 0
+        ]
         if lasts and (best is None or first > best[0]):
             best = (first, min(lasts) + 1)
     return best

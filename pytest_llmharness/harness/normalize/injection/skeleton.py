@@ -5,6 +5,7 @@ invisible characters all fold away. The words of the rules are folded by the sam
 fold may be coarse (`l`, `i` and `1` are one letter) without losing a match.
 """
 
+# ruff: noqa: RUF001 - look-alike letters are what this is about
 from __future__ import annotations
 
 import re
@@ -20,18 +21,18 @@ _LOOK_ALIKES = {
     "e": "еєεΕᴇǝəɛ3",
     "f": "ƒғϝ",
     "g": "ɡɢցԍ69",
-    "h": "һнհʜΗ",
-    "i": "іΙιɪıӏlᴌʟ1",
+    "h": "һнհʜΗħ",
+    "i": "іΙιɪıӏlᴌʟł1",
     "j": "јʝ",
     "k": "кκΚᴋ",
     "m": "мΜᴍ",
     "n": "ηΝпɴո",
-    "o": "оοΟσօөᴏ0",
-    "p": "рρΡᴘ",
+    "o": "оοΟσօөᴏø0",
+    "p": "рρΡᴘþ",
     "q": "ԛզ",
     "r": "гᴦʀяɹ",
     "s": "ѕꜱς5",
-    "t": "тτΤᴛʇ7",
+    "t": "тτΤᴛʇŧ7",
     "u": "υцսμᴜ",
     "v": "ѵνᴠ",
     "w": "ѡωшԝᴡ",
@@ -46,9 +47,10 @@ _TAGS = range(0xE0020, 0xE007F)  # invisible twins of ASCII
 _FLAG_LETTERS = range(0x1F1E6, 0x1F200)  # flags are spelt with these
 
 _SYMBOL_LETTERS = {"@": "a", "$": "s", "€": "e", "!": "i", "|": "i", "+": "t"}
-_SYMBOL_IN_WORD = re.compile(r"[@$€](?=\w)|(?<=\w)[@$€!|+](?=\w)|(?<=\w)\$")
+# A symbol counts as a letter inside a word, with other such symbols between it and the next letter.
+_SYMBOL_IN_WORD = re.compile(r"[@$€](?=\w)|(?<=[\w@$€])[@$€!|+](?=[@$€]?\w)|(?<=\w)\$")
 _DISGUISED = re.compile(r"[^\W\d_][\d@$€|][^\W\d_]|[\u00ad\u200b-\u200f\u2060\ufeff\uff01-\uff5e]")
-_WRAP = re.compile(r"[^\S\n]*\n[^\S\n]*(?=[^\W\d_])")
+_WRAP = re.compile(r"(?<![^\S\n])[^\S\n]*\n[^\S\n]*(?=[^\W\d_])")
 _SPACES = re.compile(r"\s+")
 _CONTRACTION = re.compile(r"['’](?=(?:s|t|re|ii|ve|m|d)\b)")
 
@@ -114,7 +116,6 @@ class Folded:
         """Return the part of `source` that the part start:end of `text` was folded from."""
         first, last = bisect_left(self._letters, start), bisect_left(self._letters, end) - 1
         return self._origins[first], self._origins[max(first, last)] + 1
-
 
     def is_disguised(self, start: int, end: int) -> bool:
         """Whether source[start:end] is written so that it does not read as what it folds to."""

@@ -1,5 +1,6 @@
 """Cuts a folded text into sentences and words."""
 
+# ruff: noqa: RUF001 - look-alike letters are what this is about
 from __future__ import annotations
 
 import re
@@ -8,7 +9,7 @@ from typing import NamedTuple
 
 _STOP = re.compile(r"[.!?;{}。]|[^\w\s]{7,}")
 _WORD = re.compile(r"[^\W_]+")
-_OPENING = re.compile(r"[\n:,()\[\]{}\"'“”„‘’«»<>*_•—–\-/#=|~`、「」]\s*$")
+_OPENING = frozenset(":,()[]{}\"'“”„‘’«»<>*_•—–-/#=|~`、「」")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
 
@@ -79,7 +80,7 @@ def words(text: str, start: int, end: int, unspaced: Vocabulary) -> list[Word]:
     found: list[Word] = []
     for match in _WORD.finditer(text, start, end):
         gap = text[found[-1].end : match.start()] if found else ""
-        opens = not found or (gap != " " and _OPENING.search(gap) is not None)
+        opens = not found or (gap != " " and _is_opening(gap))
         if match[0].isascii() or not _UNSPACED.search(match[0]):
             found.append(Word(match[0], match.start(), match.end(), opens))
             continue
@@ -88,3 +89,9 @@ def words(text: str, start: int, end: int, unspaced: Vocabulary) -> list[Word]:
             found.append(word)
             opens = False
     return found
+
+
+def _is_opening(gap: str) -> bool:
+    """Whether a command may begin behind what stands between two words."""
+    marks = gap.rstrip()
+    return (marks != "" and marks[-1] in _OPENING) or "\n" in gap[len(marks) :]

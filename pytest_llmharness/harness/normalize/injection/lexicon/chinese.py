@@ -1,5 +1,7 @@
 """Chinese: how a text tries to take a model over."""
 
+# ruff: noqa: E501 - a rule reads as one line
+# fmt: off
 from __future__ import annotations
 
 from ..grammar import Language, Rule
@@ -90,5 +92,6 @@ CHINESE = Language(
     openers="请, 你, 你要, 你必须, 并, 并且, 然后, 可以, 必须, 应该, 务必, 麻烦, 麻烦你, 请你, 而是, 就, 你应该, 你需要, 给我",
     adverbs="现在, 立即, 马上, 立刻, 从现在起, 从现在开始, 只, 仅, 都, 直接, 完全, 逐字, 都要, 先, 今后, 再",
     refusals="不要, 别, 不, 勿, 切勿, 请勿, 绝不",
+    conditions="如果您的, 如果你的, 若您的, 若你的, 当您的",
     spaced=False,
 )

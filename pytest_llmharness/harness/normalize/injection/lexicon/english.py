@@ -1,5 +1,7 @@
 """English: how a text tries to take a model over."""
 
+# ruff: noqa: E501 - a rule reads as one line
+# fmt: off
 from __future__ import annotations
 
 from ..grammar import Language, Rule
@@ -206,7 +208,7 @@ _NEW_MASTER = (
     Rule("permit", 0.4, "you may|can now share|reveal|disclose|ignore|generate|answer|say|access"),
     Rule("owned", 0.5, "say|print|output|reply|respond|answer|write|state|confirm|display|announce ... [owned]"),
     Rule("owned", 0.3, "say|print|output|reply|respond|answer|write . with|exactly"),
-)  # fmt: skip
+)
 
 ENGLISH = Language(
     LISTS,
@@ -233,8 +235,9 @@ ENGLISH = Language(
     refusals="never, not, dont, cannot, without, nobody, no one, nor, shouldnt, mustnt, wont, cant, didnt, doesnt",
     topics="""about, regarding, concerning, for, on, in, from, of, to, at, with, by, issued, sent, that, which, i, we, he, she,
         they, his, her""",
+    conditions="if your, when your, unless your, in case your, if the unit, if the device, if the display, if you use the, if you own",
     places="page, pages, step, steps, section, chapter, figure, table, paragraph, appendix, worksheet, manual, box, item",
-    self="""your, you, this conversation, this chat, this session, this answer, this response, this task, this message,
+    self="""your, you, the sake, help me, this conversation, this chat, this session, this answer, this response, this task, this message,
         this test, this request, this reply, this user, the conversation, the chat, the system, the developer,
         the developers, the prompt, the user, the beginning, the start, the above, the previous, the context, me, now,
         once, all, any, every, openai, anthropic, google, safety, ethics, full, detail, order to, favor of, mine,

@@ -1,5 +1,7 @@
 """English words, by what they do to a standing order."""
 
+# ruff: noqa: E501 - a rule reads as one line
+# fmt: off
 from __future__ import annotations
 
 LISTS = {

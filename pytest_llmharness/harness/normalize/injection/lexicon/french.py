@@ -1,5 +1,7 @@
 """French: how a text tries to take a model over."""
 
+# ruff: noqa: E501 - a rule reads as one line
+# fmt: off
 from __future__ import annotations
 
 from ..grammar import Language, Rule
@@ -100,6 +102,7 @@ FRENCH = Language(
     refusals="ne, n, pas, jamais, sans",
     adverbs="maintenant, désormais, simplement, immédiatement, d abord, complètement, totalement, seulement, uniquement, donc, à présent",
     topics="pour, sur, concernant, dans, de, du, des, d, au, aux, à, par, en, relatives",
+    conditions="si votre, si vos, si ton, si ta, lorsque votre, quand votre, sauf si votre",
     places="page, étape, section, chapitre, figure, tableau",
     self="""ton, ta, tes, toi, cette conversation, ce chat, système, développeur, développeurs, openai, début, ce message, ce qui,
         départ, vigueur, moi, mes ordres, y compris, sécurité, origine, base""",

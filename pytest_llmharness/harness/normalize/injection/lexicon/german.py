@@ -1,5 +1,7 @@
 """German: how a text tries to take a model over."""
 
+# ruff: noqa: E501 - a rule reads as one line
+# fmt: off
 from __future__ import annotations
 
 from ..grammar import Language, Rule
@@ -111,6 +113,7 @@ GERMAN = Language(
     refusals="nicht, nie, niemals, ohne, keinesfalls",
     adverbs="jetzt, nun, sofort, einfach, zuerst, ab jetzt, ab sofort, komplett, vollständig, ausschließlich, nur noch, nur, also, hiermit, fortan",
     topics="zu, zum, zur, für, über, auf, in, im, am, von, vom, des, der, bei, beim, bezüglich, zwecks, fürs",
+    conditions="wenn ihr, wenn ihre, falls ihr, falls ihre, sofern ihr, sofern ihre, wenn dein, wenn deine, falls dein, falls deine",
     places="seite, schritt, abschnitt, kapitel, abbildung, tabelle",
     self="""dir, dich, dein, deine, deiner, deinem, deinen, diesem gespräch, diesem chat, dieser, system, entwickler, entwicklern,
         openai, anfang, mir, diesem, diese""",

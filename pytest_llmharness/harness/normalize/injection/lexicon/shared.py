@@ -1,11 +1,14 @@
 """Rules that hold in every language that has the lists they name."""
 
+# fmt: off
 from __future__ import annotations
 
 from ..grammar import Rule
 
 SHARED = (
-    Rule("override", 1, "[forget] .. [old|your|all] .. [orders|rules]", directed=True, topical=True),
+    Rule("override", 1, "[forget] .. [old] .. [orders]", directed=True, topical=True),
+    Rule("override", 0.6, "[forget] .. [old] .. [rules]", directed=True, topical=True),
+    Rule("override", 1, "[forget] .. [your|all] .. [orders|rules]", directed=True, topical=True),
     Rule("override", 1, "[forget] .. [orders|rules] . [late]", directed=True, topical=True),
     Rule("override", 1, "[forget] .. [system]", directed=True, topical=True),
     Rule("override", 1, "[forget] .. [whole] .. [told]", directed=True),

@@ -1,5 +1,7 @@
 """Spanish: how a text tries to take a model over."""
 
+# ruff: noqa: E501 - a rule reads as one line
+# fmt: off
 from __future__ import annotations
 
 from ..grammar import Language, Rule
@@ -99,6 +101,7 @@ SPANISH = Language(
     refusals="no, nunca, jamás, sin",
     adverbs="ahora, simplemente, inmediatamente, primero, completamente, totalmente, solo, únicamente, ya, también, desde ahora",
     topics="para, sobre, acerca, en, de, del, con, por, al, a",
+    conditions="si su, si sus, cuando su",
     places="página, paso, sección, capítulo, figura, tabla",
     self="""tu, tus, ti, seguridad, contenido, esta conversación, este chat, sistema, desarrollador, desarrolladores, openai, arriba,
         inicio, principio, este mensaje, mí, partir de ahora, inmediato""",
