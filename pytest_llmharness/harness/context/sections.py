@@ -46,9 +46,9 @@ def sections(document: str, max_chars: int = SECTION_CHARS) -> list[Section]:
     heading, page_of_heading, held = "", 1, list[str]()
     for page, paragraph in _paragraphs(document):
         first, _, rest = paragraph.partition("\n")
-        if _is_heading(first):
+        if len(first) <= max_chars // 4 and _is_heading(first, alone=not rest.strip()):
             found += _cut(held, heading, page_of_heading, max_chars)
-            heading, page_of_heading, held = first.strip().lstrip("# "), page, [rest] if rest.strip() else []
+            heading, page_of_heading, held = first.strip(), page, [rest] if rest.strip() else []
         else:
             if not held and not heading:
                 page_of_heading = page
@@ -87,21 +87,23 @@ def _without_edges(page: str, repeated: set[str]) -> str:
     )
 
 
-def _is_heading(line: str) -> bool:
+def _is_heading(line: str, *, alone: bool) -> bool:
+    """Tell a heading from the first line of a numbered paragraph."""
     line = line.strip()
-    if not line or line.endswith((",", ";")) or not _HEADING.fullmatch(line):
+    if not line or line.endswith((",", ";", ".")) or not _HEADING.fullmatch(line):
         return False
-    return line.startswith("#") or line == line.upper() or not line.endswith(".")
+    if alone or line.startswith("#") or line == line.upper():
+        return True
+    return all(word[0].isupper() for word in line.split() if len(word) > 3 and word[0].isalpha())
 
 
 def _cut(paragraphs: list[str], heading: str, page: int, max_chars: int) -> list[Section]:
     """Return the paragraphs under one heading as sections that are short enough."""
     if not paragraphs and not heading:
         return []
-    head = heading[: max_chars // 4]
-    room = max(1, max_chars - len(head) - 1)
+    room = max(1, max_chars - len(heading) - 1)
     texts = _packed([piece for each in paragraphs for piece in _pieces(each, room)], room) or [""]
-    return [Section(f"{head}\n{text}".strip(), heading, page) for text in texts]
+    return [Section(f"{heading}\n{text}".strip(), heading.lstrip("# "), page) for text in texts]
 
 
 def _packed(pieces: list[str], room: int) -> list[str]:

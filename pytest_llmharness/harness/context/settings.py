@@ -7,6 +7,26 @@ from dataclasses import dataclass, fields
 from ...errors import ConfigError
 
 
+def _check(settings: ContextSettings | HistoryWindow, lowest: dict[str, int]) -> None:
+    for field in fields(settings):
+        if field.name not in lowest:
+            continue
+        value = getattr(settings, field.name)
+        if value is None and "None" in str(field.type):
+            continue
+        if type(value) is not int or value < lowest[field.name]:
+            raise _bad(settings, field.name, f"a whole number of at least {lowest[field.name]}")
+
+
+def _bad(settings: ContextSettings | HistoryWindow, name: str, wanted: str) -> ConfigError:
+    default = next(field.default for field in fields(settings) if field.name == name)
+    return ConfigError(
+        f"{name}={getattr(settings, name)!r} cannot work",
+        where=f"{type(settings).__name__}.{name}",
+        fix=f"give it {wanted} (default {default!r})",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryWindow:
     """How much of a conversation stays word for word. What leaves is summarized, oldest first.
@@ -67,23 +87,3 @@ class ContextSettings:
             raise _bad(self, "min_share", "a number from 0 to 1")
         if not isinstance(self.enabled, bool):
             raise _bad(self, "enabled", "True or False")
-
-
-def _check(settings: ContextSettings | HistoryWindow, lowest: dict[str, int]) -> None:
-    for field in fields(settings):
-        if field.name not in lowest:
-            continue
-        value = getattr(settings, field.name)
-        if value is None and "None" in str(field.type):
-            continue
-        if type(value) is not int or value < lowest[field.name]:
-            raise _bad(settings, field.name, f"a whole number of at least {lowest[field.name]}")
-
-
-def _bad(settings: ContextSettings | HistoryWindow, name: str, wanted: str) -> ConfigError:
-    default = next(field.default for field in fields(settings) if field.name == name)
-    return ConfigError(
-        f"{name}={getattr(settings, name)!r} cannot work",
-        where=f"{type(settings).__name__}.{name}",
-        fix=f"give it {wanted} (default {default!r})",
-    )

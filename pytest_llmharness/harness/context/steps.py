@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ...errors import ConfigError
@@ -79,7 +79,10 @@ _BOILERPLATE = re.compile(
     re.IGNORECASE,
 )
 _LEADERS = re.compile(r"[._\-=*~\u2022]{4,}|(?: \.){4,}")
-_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?]+(?!\s|\Z)[^.!?\n]*)*[.!?]*[ \t]*\n?")
+# A sentence ends at its point, before a numbered or bulleted line, after a heading in capitals.
+_END = re.compile(
+    r"(?<=[.!?])\s+|\n(?=\s*(?:\d+(?:\.\d+)+\s|\d+[.)]\s|\(\w{1,3}\)\s|[-*#\u2022]\s|\n))|(?<=[A-Z]{2})\n"
+)
 _LEFT_OUT = "[\u2026]"
 
 
@@ -93,13 +96,22 @@ def without_boilerplate(text: str) -> str:
         'Fees are due. […] It ends in May.'
     """
     pieces: list[str] = []
-    for piece in _SENTENCE.findall(_LEADERS.sub(" ", text)):
-        if not _BOILERPLATE.search(piece):
+    for piece in _pieces(_LEADERS.sub(" ", text)):
+        if not _BOILERPLATE.search(" ".join(piece.split())):
             pieces.append(piece)
         elif pieces and not pieces[-1].startswith(_LEFT_OUT):
-            pieces.append(_LEFT_OUT + " ")
+            pieces.append(_LEFT_OUT + (piece[len(piece.rstrip()) :] or " "))
     kept = "\n".join(" ".join(line.split()) for line in "".join(pieces).splitlines())
     return re.sub(r"\n{2,}", "\n", kept).strip().removesuffix(_LEFT_OUT).strip()
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Cut a text into sentences, each with the blanks that follow it."""
+    start = 0
+    for end in _END.finditer(text):
+        yield text[start : end.end()]
+        start = end.end()
+    yield text[start:]
 
 
 def _scored(snippet: Snippet) -> Snippet:

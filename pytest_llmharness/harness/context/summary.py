@@ -70,7 +70,7 @@ class ExtractiveSummarizer:
         for place in sorted(range(len(lines)), key=lambda at: -scores[at]):
             skeleton = _DIGITS.sub("#", lines[place].casefold())
             cost = self.counter.count(lines[place] + "\n")
-            if cost <= room and skeleton not in skeletons:
+            if scores[place] > 0 and cost <= room and skeleton not in skeletons:
                 kept.append(place)
                 skeletons.add(skeleton)
                 room -= cost
@@ -132,5 +132,5 @@ def _score(line: str, bag: frozenset[str], known: Counter[str], size: int) -> fl
     if text.endswith("?"):
         score -= 1.0
     if len(bag) < 2:
-        score -= 1.0
+        score -= 2.0
     return score

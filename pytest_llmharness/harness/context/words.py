@@ -7,7 +7,7 @@ import re
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?;])[\"'\u201d\u2019)\]]*\s+(?=[\"'\u201c(\[]?[A-Z0-9\u00c0-\u024f])|\n\s*\n|(?<=[\u3002\uff01\uff1f\uff1b])"
+    r"(?<=[.!?;])([\"'\u201d\u2019)\]]*)\s+(?=[\"'\u201c(\[]?[A-Z0-9\u00c0-\u024f])|\n\s*\n|(?<=[\u3002\uff01\uff1f\uff1b])"
 )
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(])(?:e\.g|i\.e|etc|vs|cf|no|nos|mr|mrs|ms|dr|prof|st|inc|ltd|co|corp|sec|art|par|approx|fig|[A-Za-z])\.$",
@@ -70,7 +70,7 @@ def sentences(text: str) -> list[str]:
     found: list[str] = []
     start = 0
     for end in _SENTENCE_END.finditer(text):
-        piece = text[start : end.start()]
+        piece = text[start : end.start() + len(end[1] or "")]
         if piece.endswith(".") and _ABBREVIATION.search(piece[-12:]):
             continue
         found.append(piece)
