@@ -93,6 +93,37 @@ class LimiterContract(Contract):
 
         self.proves(limiter, clause)
 
+    def test_a_request_may_take_several_slots(self, limiter: RateLimiter, clock: Clock) -> None:
+        """What counts as many is granted when as many are there: tokens, not only requests."""
+
+        async def clause() -> None:
+            started, granted = clock.now(), []
+            for slots in (self.capacity, 1, self.capacity, 2 * self.capacity, 1):
+                await limiter.acquire("key", slots=slots)
+                granted.append((clock.now() - started) / self.refill_s)
+            # The fourth waits until all that fit are there, and leaves a debt to the fifth.
+            wanted = [0, 1, 1 + self.capacity, 1 + 2 * self.capacity, 2 + 3 * self.capacity]
+            assert granted == pytest.approx(wanted, abs=1e-4), (
+                f"granted after {granted} refills, wanted {wanted}: take all `slots`, at once"
+            )
+
+        self.proves(limiter, clause)
+
+    def test_a_small_request_does_not_overtake(self, limiter: RateLimiter) -> None:
+        """A large request is not starved by small ones that come after it."""
+        served: list[str] = []
+
+        async def one(name: str, slots: int) -> None:
+            await limiter.acquire("key", slots=slots)
+            served.append(name)
+
+        async def clause() -> None:
+            await self.drain(limiter)
+            await asyncio.gather(one("large", self.capacity + 1), one("small", 1), one("last", 1))
+            assert served == ["large", "small", "last"], f"served in the order {served}: do not let pass"
+
+        self.proves(limiter, clause)
+
     def test_keys_are_independent(self, limiter: RateLimiter, clock: Clock) -> None:
         """One key's use does not slow another one."""
 

@@ -19,33 +19,33 @@ class GivesBackOnRelease:
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
 
-    async def acquire(self, key: str, *, timeout_s: float | None = None) -> None:
+    async def acquire(self, key: str, *, slots: int = 1, timeout_s: float | None = None) -> None:
         await asyncio.sleep(0)
 
 
 class ServesTheLastFirst(TokenBucket):
-    async def acquire(self, key: str, *, timeout_s: float | None = None) -> None:
+    async def acquire(self, key: str, *, slots: int = 1, timeout_s: float | None = None) -> None:
         self.waiting = getattr(self, "waiting", 0) + 1
         place = self.waiting
         for _ in range(20 - place if place > 10 else 0):
             await asyncio.sleep(0)
-        await super().acquire(key, timeout_s=timeout_s)
+        await super().acquire(key, slots=slots, timeout_s=timeout_s)
 
 
 class HasOneBucket(TokenBucket):
-    async def acquire(self, key: str, *, timeout_s: float | None = None) -> None:
-        await super().acquire("all", timeout_s=timeout_s)
+    async def acquire(self, key: str, *, slots: int = 1, timeout_s: float | None = None) -> None:
+        await super().acquire("all", slots=slots, timeout_s=timeout_s)
 
 
 class NeverRefills(TokenBucket):
-    async def acquire(self, key: str, *, timeout_s: float | None = None) -> None:
+    async def acquire(self, key: str, *, slots: int = 1, timeout_s: float | None = None) -> None:
         self.taken = getattr(self, "taken", 0) + 1
         if self.taken > 10:
             await self._clock.sleep(1.0)
 
 
 class Overflows(TokenBucket):
-    async def acquire(self, key: str, *, timeout_s: float | None = None) -> None:
+    async def acquire(self, key: str, *, slots: int = 1, timeout_s: float | None = None) -> None:
         now = self._clock.now()
         self._full_at[key] = self._full_at.get(key, now) + 1
         wait = self._full_at[key] - 10 - now
@@ -53,14 +53,14 @@ class Overflows(TokenBucket):
 
 
 class IgnoresTimeout(TokenBucket):
-    async def acquire(self, key: str, *, timeout_s: float | None = None) -> None:
-        await super().acquire(key)
+    async def acquire(self, key: str, *, slots: int = 1, timeout_s: float | None = None) -> None:
+        await super().acquire(key, slots=slots)
 
 
 class ChargesTimeouts(TokenBucket):
-    async def acquire(self, key: str, *, timeout_s: float | None = None) -> None:
+    async def acquire(self, key: str, *, slots: int = 1, timeout_s: float | None = None) -> None:
         try:
-            await super().acquire(key, timeout_s=timeout_s)
+            await super().acquire(key, slots=slots, timeout_s=timeout_s)
         except BaseException:
             self._full_at[key] += self._refill_s
             raise
@@ -72,11 +72,22 @@ class HasARateALoop:
         self._buckets: dict[int, TokenBucket] = {}
         self._loops: list[asyncio.AbstractEventLoop] = []
 
-    async def acquire(self, key: str, *, timeout_s: float | None = None) -> None:
+    async def acquire(self, key: str, *, slots: int = 1, timeout_s: float | None = None) -> None:
         loop = asyncio.get_running_loop()
         self._loops.append(loop)
         bucket = self._buckets.setdefault(id(loop), TokenBucket(self._clock))
-        await bucket.acquire(key, timeout_s=timeout_s)
+        await bucket.acquire(key, slots=slots, timeout_s=timeout_s)
+
+
+class CountsEachAsOne(TokenBucket):
+    async def acquire(self, key: str, *, slots: int = 1, timeout_s: float | None = None) -> None:
+        await super().acquire(key, timeout_s=timeout_s)
+
+
+class LetsSmallOnesPass(TokenBucket):
+    async def acquire(self, key: str, *, slots: int = 1, timeout_s: float | None = None) -> None:
+        while (wait_s := self._take(key, slots)) > 0:
+            await self._clock.sleep(wait_s)
 
 
 class Clauses(LimiterContract):
@@ -87,6 +98,8 @@ BROKEN: list[tuple[Callable[[VirtualClock], RateLimiter], str, str]] = [
     (GivesBackOnRelease, "test_grants_at_exact_times", "not given back when a call ends"),
     (NeverRefills, "test_grants_at_exact_times_to_many_at_once", "granted at"),
     (ServesTheLastFirst, "test_first_come_first_served", "keep a queue"),
+    (CountsEachAsOne, "test_a_request_may_take_several_slots", "take all `slots`"),
+    (LetsSmallOnesPass, "test_a_small_request_does_not_overtake", "do not let pass"),
     (HasOneBucket, "test_keys_are_independent", "a bucket of its own"),
     (NeverRefills, "test_slots_come_back_with_time", "must fill the bucket again"),
     (Overflows, "test_slots_come_back_with_time", "must not overflow"),
@@ -103,7 +116,7 @@ def test_clause_catches_its_bug(
 ) -> None:
     """The clause fails on the adapter broken for it, and says what to mend."""
     clock = VirtualClock()
-    clockless = "first_come" in clause
+    clockless = "first_come" in clause or "overtake" in clause
     with pytest.raises((AssertionError, pytest.fail.Exception)) as caught:
         getattr(Clauses(), clause)(broken(clock), *(() if clockless else (clock,)))
     assert lesson in str(caught.value)

@@ -51,6 +51,23 @@ def test_the_defaults_are_pinned() -> None:
     assert asyncio.run(clause()) == [0.0] * 10 + [1.0, 2.0]
 
 
+def test_requests_and_tokens_a_minute() -> None:
+    """A limiter of each: the third request of 600 tokens waits for tokens, the fourth for both."""
+    clock = VirtualClock()
+    requests = TokenBucket(clock, capacity=3, refill_s=60 / 3)
+    tokens = TokenBucket(clock, capacity=1_500, refill_s=60 / 1_500)
+
+    async def clause() -> list[float]:
+        granted = []
+        for _ in range(4):
+            await requests.acquire("gpt")
+            await tokens.acquire("gpt", slots=600)
+            granted.append(clock.now())
+        return granted
+
+    assert asyncio.run(clause()) == pytest.approx([0.0, 0.0, 12.0, 36.0])
+
+
 def test_nobody_slips_in_when_a_slot_comes_free() -> None:
     """Who arrives at the very moment of a refill queues up behind those who wait for it."""
     clock = VirtualClock()
@@ -97,27 +114,32 @@ def test_a_setting_that_cannot_work_fails_at_the_door(setting: dict[str, Any]) -
 @given(
     st.integers(1, 4),
     st.sampled_from([0.5, 1.0, 2.0]),
-    st.lists(st.sampled_from([0.0, 0.0, 0.5, 1.0, 7.0]), min_size=1, max_size=25),
+    st.lists(
+        st.tuples(st.sampled_from([0.0, 0.0, 0.5, 1.0, 7.0]), st.integers(1, 4)), min_size=1, max_size=25
+    ),
 )
-def test_no_window_holds_more_than_its_share(capacity: int, refill_s: float, pauses: list[float]) -> None:
-    """Whenever the requests come, no stretch of time holds more grants than capacity plus refills."""
+def test_no_window_holds_more_than_its_share(
+    capacity: int, refill_s: float, asked: list[tuple[float, int]]
+) -> None:
+    """Whenever requests of any size come, no stretch of time grants more than capacity plus refills."""
     clock = VirtualClock()
     bucket = TokenBucket(clock, capacity=capacity, refill_s=refill_s)
-    granted: list[float] = []
+    granted: list[tuple[float, int]] = []
 
-    async def one() -> None:
-        await bucket.acquire("key")
-        granted.append(clock.now())
+    async def one(slots: int) -> None:
+        await bucket.acquire("key", slots=slots)
+        granted.append((clock.now(), slots))
 
     async def clause() -> None:
         async with asyncio.TaskGroup() as group:
-            for pause in pauses:
-                group.create_task(one())
+            for pause, slots in asked:
+                group.create_task(one(min(slots, capacity)))
                 await clock.sleep(pause)
 
     asyncio.run(clause())
-    assert len(granted) == len(pauses)
-    assert granted == sorted(granted)
+    assert [slots for _, slots in granted] == [min(slots, capacity) for _, slots in asked]
     for first in range(len(granted)):
-        for last in range(first, len(granted)):
-            assert last - first + 1 <= capacity + (granted[last] - granted[first]) / refill_s + 1e-9
+        taken = 0
+        for at, slots in granted[first:]:
+            taken += slots
+            assert taken <= capacity + (at - granted[first][0]) / refill_s + 1e-9

@@ -86,6 +86,27 @@ def test_two_instances_obey_one_rate(url: str) -> None:
     assert asyncio.run(clause()) == pytest.approx([0.0] * 10 + [1.0, 2.0], abs=1e-6)
 
 
+def test_who_is_cancelled_while_the_server_is_asked_takes_no_slot(url: str) -> None:
+    """The reservation is undone, so the one slot is there for the next at once."""
+    clock = VirtualClock(start=1_700_000_000.0)
+    limiter = RedisTokenBucket(url, capacity=1, prefix=f"{uuid4()}:", clock=clock)
+
+    async def clause() -> float:
+        await limiter.acquire("warm", slots=1)
+        asking = asyncio.ensure_future(limiter.acquire("user"))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        started = clock.now()
+        await limiter.acquire("user")
+        await limiter.aclose()
+        return clock.now() - started
+
+    assert asyncio.run(clause()) == 0
+
+
 def test_two_instances_make_one_probe(url: str) -> None:
     """What one instance learns all know, and of 100 half-open callers over two instances one may ask."""
     prefix, clock = f"{uuid4()}:", VirtualClock(start=1_700_000_000.0)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from weakref import WeakKeyDictionary
 
 from ...errors import SharedStateUnavailable
 from ...ports.clock import Clock
 from ..redis_scripts import NOW, RedisScripts
 
-# ARGV: now or "", refill in seconds, burst in seconds, the longest wait or "".
-# Reserves the next slot; returns {seconds until it, the reservation}, or {seconds} where that is too long.
+# ARGV: now or "", seconds that what is asked for takes to refill, spare seconds, the longest wait or "".
+# Reserves the next slots; returns {seconds until they are free, the reservation}, or {seconds} where that
+# is too long.
 _RESERVE = (
     NOW
     + """
-local refill, burst, longest = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local refill, spare, longest = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
-local wait = math.max(full_at - burst - now, 0)
+local wait = math.max(full_at - spare - now, 0)
 if longest and wait > longest then return {text(wait)} end
 local after = text(full_at + refill)
 redis.call('SET', KEYS[1], after, 'PX', math.ceil((full_at + refill - now) * 1000) + 60000)
@@ -34,9 +36,10 @@ return 1
 class RedisTokenBucket:
     """Grants `capacity` slots at once, then one every `refill_s` seconds, over all instances.
 
-    Slots are reserved in the order in which the server hears of the requests, so it is first come,
-    first served. A request whose slot lies beyond its timeout fails at once and takes none; one that is
-    cancelled gives its slot back, unless another has queued up behind it.
+    Slots are reserved in the order in which the server hears of the requests, and one event loop speaks
+    of one request at a time, so it is first come, first served, whatever number of slots each takes. A
+    request whose slots lie beyond its timeout fails at once and takes none; one that is cancelled gives
+    its slots back, unless another has queued up behind it.
 
     Args:
         url: where the server is, such as "redis://localhost:6379/0".
@@ -60,33 +63,52 @@ class RedisTokenBucket:
     ) -> None:
         self._server = RedisScripts(url)
         self._refill_s = refill_s
-        self._burst_s = (capacity - 1) * refill_s
+        self._capacity = capacity
         self._prefix = prefix
         self._clock = clock
+        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
-    async def acquire(self, key: str, *, timeout_s: float | None = None) -> None:
-        """Wait for a slot.
+    async def acquire(self, key: str, *, slots: int = 1, timeout_s: float | None = None) -> None:
+        """Wait for `slots` slots and take them; more than the capacity waits for all and leaves a debt.
 
         Raises:
-            TimeoutError: no slot is free within `timeout_s` seconds.
+            TimeoutError: they are not free within `timeout_s` seconds.
             SharedStateUnavailable: the server cannot be reached.
         """
-        name = self._prefix + key
+        takes_s = max(slots, 1) * self._refill_s
+        spare_s = max(self._capacity - max(slots, 1), 0) * self._refill_s
         longest = "" if timeout_s is None else timeout_s
-        now = "" if self._clock is None else self._clock.now()
-        answer = await self._server.run(_RESERVE, name, [now, self._refill_s, self._burst_s, longest])
-        wait_s = float(answer[0])
-        if len(answer) == 1:
-            raise TimeoutError(f"the next slot of {key!r} is free in {wait_s:.3g} s, after the timeout")
+        turn = self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with turn:
+            now = "" if self._clock is None else self._clock.now()
+            wait_s, reservation = await self._reserve(key, [now, takes_s, spare_s, longest])
+        if reservation is None:
+            raise TimeoutError(f"{slots} slots of {key!r} are free in {wait_s:.3g} s, after the timeout")
         if wait_s <= 0:
             return
         try:
             await (asyncio.sleep(wait_s) if self._clock is None else self._clock.sleep(wait_s))
         except asyncio.CancelledError:
-            with suppress(SharedStateUnavailable):
-                await self._server.run(_GIVE_BACK, name, [answer[1], self._refill_s])
+            await self._give_back(key, reservation, takes_s)
             raise
 
     async def aclose(self) -> None:
         """Close the connections of the running loop."""
         await self._server.aclose()
+
+    async def _reserve(self, key: str, arguments: list[float | str]) -> tuple[float, bytes | None]:
+        """Return (seconds to wait, the reservation or None); one made for a cancelled caller is undone."""
+        asked = asyncio.ensure_future(self._server.run(_RESERVE, self._prefix + key, arguments))
+        try:
+            answer = await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            with suppress(SharedStateUnavailable):
+                answer = await asked
+                if len(answer) > 1:
+                    await self._give_back(key, answer[1], arguments[1])
+            raise
+        return float(answer[0]), answer[1] if len(answer) > 1 else None
+
+    async def _give_back(self, key: str, reservation: bytes, takes_s: float | str) -> None:
+        with suppress(SharedStateUnavailable):
+            await self._server.run(_GIVE_BACK, self._prefix + key, [reservation, takes_s])
