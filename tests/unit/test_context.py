@@ -289,9 +289,11 @@ def test_boilerplate_goes_and_the_rest_stays_word_for_word() -> None:
     done = assembled(ContextAssembler(retriever=found), "cap")
     plain = assembled(ContextAssembler(retriever=found, steps=ContextSteps(compress=unchanged)), "cap")
     assert [snippet.text for snippet in done.snippets] == [
-        "4.1 The cap is EUR 5,000.00 (see Annex A). […]\n4.2 Nothing else."
+        "4.1 The cap is EUR 5,000.00 (see Annex A).  […]\n4.2 Nothing else."
     ]
     assert "WITNESS" in block(plain)
+    code = "def f(x):\n    if x:\n        return 1"
+    assert code in block(assembled(ContextAssembler(retriever=Found((code, 1.0))), "f"))
 
 
 def test_what_was_assembled_is_what_the_provider_gets() -> None:

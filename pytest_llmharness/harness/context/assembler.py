@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import isawaitable
@@ -13,11 +14,9 @@ from ...ports.counter import TokenCounter
 from ...ports.retriever import Retriever
 from ...ports.summarizer import Summarizer
 from .estimate import ByteEstimate
-from .history import fixed, trimmed
-from .packing import block_tokens, context_message, within
+from .packing import context_message, within
 from .settings import ContextSettings
 from .snippet import Ask, Snippet, Step, StepReport
-from .summary import ExtractiveSummarizer
 from .tokens import prompt_tokens
 
 Reports: TypeAlias = tuple[StepReport, ...]
@@ -52,14 +51,15 @@ class Assembled:
         prompt: what goes to the provider.
         snippets: what the context message holds, in the order it is read.
         steps: what each step did.
-        tokens: what the whole prompt costs by the layer's counter, tools included.
+        tokens: what the whole prompt costs by the layer's counter, tools included; None where no limit
+            can bind and nothing was counted.
         dropped: how many messages of the history left.
     """
 
     prompt: Prompt
     snippets: tuple[Snippet, ...] = ()
     steps: tuple[StepReport, ...] = ()
-    tokens: int = 0
+    tokens: int | None = None
     dropped: int = 0
 
 
@@ -100,7 +100,7 @@ class ContextAssembler:
         self.settings = settings or ContextSettings()
         self.counter: TokenCounter = counter or ByteEstimate()
         self._retriever, self._steps, self._clean = retriever, steps, clean
-        self._summarizer: Summarizer = summarizer or ExtractiveSummarizer(self.counter)
+        self._summarizer = summarizer
 
     async def assemble(self, prompt: Prompt, *, documents: Documents = ()) -> Assembled:
         """Put a context message before the last user message, and trim the history. Once a run.
@@ -115,29 +115,30 @@ class ContextAssembler:
         Raises:
             InvalidRequest: what may not leave the prompt is alone over `settings.window_tokens`.
         """
-        users = [place for place, message in enumerate(prompt.messages) if message.role == "user"]
-        room = self._room(prompt)
-        if not users:
-            return await self._trimmed(prompt, room)
-        query = prompt.messages[users[-1]].text
-        limit = self.settings.max_tokens if room is None else min(self.settings.max_tokens, room)
-        ask = Ask(query, limit, self.settings.max_snippets, self.counter)
+        place = _last_user(prompt)
+        if place is None or not (documents or self._retriever or self._steps.retrieve):
+            return await self._trimmed(prompt)
+        limit = min(self.settings.max_tokens, self._room(prompt))
+        ask = Ask(prompt.messages[place].text, limit, self.settings.max_snippets, self.counter)
         snippets, reports = await self._selected(ask, documents)
         if snippets:
             block = (context_message(snippets),)
-            messages = prompt.messages[: users[-1]] + block + prompt.messages[users[-1] :]
+            messages = prompt.messages[:place] + block + prompt.messages[place:]
             prompt = replace(prompt, messages=messages)
-            room = None if room is None else room - block_tokens(ask, snippets)
-        done = await self._trimmed(prompt, room)
+        done = await self._trimmed(prompt)
         return replace(done, snippets=tuple(snippets), steps=reports + done.steps)
 
     async def refit(self, prompt: Prompt) -> Assembled:
         """Trim a prompt that grew during a run; nothing is retrieved again.
 
+        Free where the settings have no limit that a growing run can reach.
+
         Raises:
             InvalidRequest: what may not leave the prompt is alone over `settings.window_tokens`.
         """
-        return await self._trimmed(prompt, self._room(prompt))
+        history = self.settings.history
+        limits = (self.settings.window_tokens, history.max_messages, history.max_turns)
+        return Assembled(prompt) if limits == (None, None, None) else await self._trimmed(prompt)
 
     async def _selected(self, ask: Ask, documents: Documents) -> tuple[Sequence[Snippet], Reports]:
         """Run the five steps; whatever they return, the budget is kept."""
@@ -192,11 +193,13 @@ class ContextAssembler:
             return [Snippet(text, source=name) for name, text in by_name(named)]
         return Library(named).search(ask.query, self.settings.candidates)
 
-    def _room(self, prompt: Prompt) -> int | None:
+    def _room(self, prompt: Prompt) -> int:
         """Return the tokens there are for the context message and for what may leave."""
         window = self.settings.window_tokens
         if window is None or not self.settings.enabled:
-            return None
+            return sys.maxsize
+        from .history import fixed
+
         taken = prompt_tokens(replace(prompt, messages=fixed(prompt.messages)), self.counter)
         if taken > window:
             raise InvalidRequest(
@@ -206,16 +209,18 @@ class ContextAssembler:
             )
         return window - taken
 
-    async def _trimmed(self, prompt: Prompt, room: int | None) -> Assembled:
+    async def _trimmed(self, prompt: Prompt) -> Assembled:
         before = prompt_tokens(prompt, self.counter)
-        if not self.settings.enabled:
+        if not self.settings.enabled or self._surely_fits(prompt, before):
             return Assembled(prompt, tokens=before)
+        from .history import trimmed
+
         done = await trimmed(
             prompt.messages,
             self.settings.history,
             counter=self.counter,
             summarizer=self._summarizer,
-            room=room,
+            room=self._room(prompt),
         )
         if done.messages == prompt.messages:
             return Assembled(prompt, tokens=before)
@@ -224,6 +229,17 @@ class ContextAssembler:
         report = StepReport("history", came, len(done.messages), before, after, done.error)
         return Assembled(prompt, (), (report,), after, done.dropped)
 
+    def _surely_fits(self, prompt: Prompt, tokens: int) -> bool:
+        """Tell at a glance what is true of most prompts: no limit is near."""
+        history = self.settings.history
+        limits = (
+            (tokens, self.settings.window_tokens),
+            (tokens, history.max_tokens),
+            (len(prompt.messages), history.max_messages),
+            (len(prompt.messages), history.max_turns),
+        )
+        return all(most is None or count <= most for count, most in limits)
+
     def _report(
         self, name: str, given: Sequence[Snippet], found: Sequence[Snippet], error: str = ""
     ) -> StepReport:
@@ -231,3 +247,8 @@ class ContextAssembler:
             sum(self.counter.count(snippet.text) for snippet in snippets) for snippets in (given, found)
         )
         return StepReport(name, len(given), len(found), tokens_in, tokens_out, error)
+
+
+def _last_user(prompt: Prompt) -> int | None:
+    messages = prompt.messages
+    return next((at for at in range(len(messages) - 1, -1, -1) if messages[at].role == "user"), None)

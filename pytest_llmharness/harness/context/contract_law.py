@@ -134,16 +134,16 @@ _ENDING = (
 )
 
 
-def _topic(name: str, asked: str, *signs: set[str]) -> Topic:
-    return Topic(name, re.compile(_RISKS + asked, re.IGNORECASE), tuple(frozenset(sign) for sign in signs))
+def _topic(name: str, asked: str, *signs: tuple[str, ...]) -> Topic:
+    return Topic(name, re.compile(_RISKS + asked, re.IGNORECASE), signs)
 
 
 CONTRACT_LAW = Subject(
     topics=(
-        _topic("liability", "", {"who", "answers", "loss"}, {"liability, plainly"}),
-        _topic("indemnification", _HOLDING, {"who", "shields", "outsiders"}),
-        _topic("limitation of damages", _LIMITS, {"who", "bounds", "exposure"}, {"sole remedy"}),
-        _topic("termination", _ENDING, {"who", "ends", "bond"}, {"who", "may end"}),
+        _topic("liability", "", ("answers", "loss", "who"), ("liability, plainly",)),
+        _topic("indemnification", _HOLDING, ("shields", "outsiders", "who")),
+        _topic("limitation of damages", _LIMITS, ("bounds", "exposure", "who"), ("sole remedy",)),
+        _topic("termination", _ENDING, ("ends", "bond", "who"), ("may end", "who")),
     ),
     meanings={
         "who": _WHO,

@@ -49,7 +49,7 @@ async def trimmed(
     window: HistoryWindow,
     *,
     counter: TokenCounter,
-    summarizer: Summarizer | None,
+    summarizer: Summarizer | None = None,
     room: int | None = None,
 ) -> Trimmed:
     """Trim a conversation to its window. Doing so again changes nothing.
@@ -61,22 +61,23 @@ async def trimmed(
         messages: the conversation, oldest first.
         window: the limits.
         counter: counts tokens.
-        summarizer: says what left; None, or `window.summary_tokens` of 0, leaves no summary.
+        summarizer: says what left; None takes sentences from it. `window.summary_tokens` of 0 leaves no
+            summary.
         room: the most tokens of everything that may leave and of the summary; None sets no limit.
     """
     parts = _Parts.of(messages)
-    most = window.summary_tokens if summarizer is not None else 0
-    drop, reserve = _cut(parts, _Limits.of(window, room), most, counter)
+    drop, reserve = _cut(parts, _Limits.of(window, room), window.summary_tokens, counter)
     if reserve is None:
         return Trimmed(parts.assembled(parts.summary, 0))
     left = [message for exchange in parts.free[:drop] for message in exchange]
-    if summarizer is None or not reserve:
+    if not reserve:
         return Trimmed(parts.assembled(None, drop), len(left))
     said = _said(parts.summary)
     in_turns = window.max_turns is not None if said is None else said.unit == "turns"
     said = said or _Said("turns" if in_turns else "messages", 0, "")
     number = said.number + (_turns(left) if in_turns else len(left))
-    summary, error = await _summary(said, number, left, reserve, counter=counter, summarizer=summarizer)
+    teller = summarizer or ExtractiveSummarizer(counter)
+    summary, error = await _summary(said, number, left, reserve, counter=counter, summarizer=teller)
     return Trimmed(parts.assembled(summary, drop), len(left), error)
 
 

@@ -12,7 +12,7 @@ from .contract_law import CONTRACT_LAW
 from .packing import at_both_ends, chosen
 from .snippet import Ask, Snippet
 from .topics import Subject, relevance
-from .words import words
+from .words import spoken
 
 
 def relevant(
@@ -59,7 +59,7 @@ def compressed(ask: Ask, snippets: Sequence[Snippet]) -> list[Snippet]:
     """Return the snippets without boilerplate; what stays is word for word as it was."""
     del ask
     shorter = (replace(snippet, text=without_boilerplate(snippet.text)) for snippet in snippets)
-    return [snippet for snippet in shorter if snippet.text]
+    return [snippet for snippet in shorter if snippet.text.strip()]
 
 
 def assembled(ask: Ask, snippets: Sequence[Snippet]) -> list[Snippet]:
@@ -78,31 +78,42 @@ _BOILERPLATE = re.compile(
     r"|\bthe parties have caused this (?:agreement|contract)\b|\ball rights reserved\b",
     re.IGNORECASE,
 )
+# No formula without one of these: most texts hold none, and need no closer look.
+_HINTS = (
+    *("whereas", "witness", "therefore", "consideration", "heading", "caption", "counterpart"),
+    *("left blank", "have caused", "rights reserved"),
+)
 _LEADERS = re.compile(r"[._\-=*~\u2022]{4,}|(?: \.){4,}")
 # A sentence ends at its point, before a numbered or bulleted line, after a heading in capitals.
 _END = re.compile(
     r"(?<=[.!?])\s+|\n(?=\s*(?:\d+(?:\.\d+)+\s|\d+[.)]\s|\(\w{1,3}\)\s|[-*#\u2022]\s|\n))|(?<=[A-Z]{2})\n"
 )
+# Indentation stays: in code and in lists it has a meaning.
+_BLANKS = re.compile(r"(?<=\S)[ \t]{3,}")
+_EMPTY_LINES = re.compile(r"\n{3,}")
 _LEFT_OUT = "[\u2026]"
 
 
 def without_boilerplate(text: str) -> str:
-    """Return a text without formulas that carry no obligation, rulers and runs of blanks.
+    """Return a text without formulas that carry no obligation, rulers and long runs of blanks.
 
-    Where sentences were taken out from between others, "[…]" says so.
+    Indentation stays. Where sentences were taken out from between others, "[…]" says so.
 
     Example:
         >>> without_boilerplate("Fees are due. Headings are for convenience only.   It ends in May.")
         'Fees are due. […] It ends in May.'
     """
-    pieces: list[str] = []
-    for piece in _pieces(_LEADERS.sub(" ", text)):
+    text = _LEADERS.sub(" ", text)
+    lowered = text.lower()
+    hinted = any(hint in lowered for hint in _HINTS)
+    pieces: list[str] = [] if hinted else [text]
+    for piece in _pieces(text) if hinted else ():
         if not _BOILERPLATE.search(" ".join(piece.split())):
             pieces.append(piece)
-        elif pieces and not pieces[-1].startswith(_LEFT_OUT):
+        elif any(map(str.strip, pieces)) and not pieces[-1].startswith(_LEFT_OUT):
             pieces.append(_LEFT_OUT + (piece[len(piece.rstrip()) :] or " "))
-    kept = "\n".join(" ".join(line.split()) for line in "".join(pieces).splitlines())
-    return re.sub(r"\n{2,}", "\n", kept).strip().removesuffix(_LEFT_OUT).strip()
+    kept = "\n".join(_BLANKS.sub(" ", line.rstrip()) for line in "".join(pieces).splitlines())
+    return _EMPTY_LINES.sub("\n\n", kept).strip("\n").removesuffix(_LEFT_OUT).rstrip()
 
 
 def _pieces(text: str) -> Iterator[str]:
@@ -124,9 +135,9 @@ def _without_doubles(snippets: Sequence[Snippet]) -> list[Snippet]:
 
     Only whole repetitions count: two clauses that differ in one number or one "not" are two clauses.
     """
-    spoken = [f" {' '.join(words(snippet.text))} " for snippet in snippets]
+    said = [spoken(snippet.text) for snippet in snippets]
     kept: list[int] = []
     for place in sorted(range(len(snippets)), key=lambda at: -snippets[at].score):
-        if not any(spoken[place] in spoken[other] for other in kept):
+        if not any(said[place] in said[other] for other in kept):
             kept.append(place)
     return [snippets[place] for place in sorted(kept)]

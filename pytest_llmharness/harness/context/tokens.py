@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from ...domain.message import Message
+from ...domain.message import Message, TextPart
 from ...domain.prompt import Prompt
 from ...domain.tool import ToolSpec
 from ...ports.counter import TokenCounter
@@ -18,6 +18,9 @@ PROMPT_FRAME = 5
 
 def message_tokens(message: Message, counter: TokenCounter) -> int:
     """Return what one message costs, its frame included."""
+    parts = message.parts
+    if len(parts) == 1 and isinstance(parts[0], TextPart):
+        return MESSAGE_FRAME + counter.count(parts[0].text)
     tokens = MESSAGE_FRAME + counter.count(message.text)
     for call in message.tool_calls:
         tokens += MESSAGE_FRAME + counter.count(call.name) + counter.count(call.arguments_text)

@@ -16,12 +16,12 @@ class Topic:
     Attributes:
         name: what it is called.
         asked: matches a query that asks for it.
-        signs: each a set of meanings; a sentence that holds all meanings of one sign treats the topic.
+        signs: each some meanings, the rarest first; a sentence with all of one sign treats the topic.
     """
 
     name: str
     asked: re.Pattern[str]
-    signs: tuple[frozenset[str], ...]
+    signs: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,27 @@ class Subject:
     def treated(self, text: str, topics: Iterable[Topic]) -> dict[str, int]:
         """Return how many sentences of a text treat each topic; topics it does not treat are left out."""
         counts: dict[str, int] = {}
-        wanted = [(topic.name, topic.signs) for topic in topics]
+        wanted = tuple(topics)
         for sentence in sentences(text):
-            if self.mentions.search(sentence):
-                continue
-            said = {name for name, pattern in self.meanings.items() if pattern.search(sentence)}
-            for name, signs in wanted:
-                if any(sign <= said for sign in signs):
+            holds = _Holds(self.meanings, sentence)
+            treats = [topic.name for topic in wanted if any(all(map(holds, sign)) for sign in topic.signs)]
+            if treats and not self.mentions.search(sentence):
+                for name in treats:
                     counts[name] = counts.get(name, 0) + 1
         return counts
+
+
+class _Holds:
+    """Tells which meanings a sentence holds; each is looked for once, and only when it is asked for."""
+
+    def __init__(self, meanings: Mapping[str, re.Pattern[str]], sentence: str) -> None:
+        self._meanings, self._sentence = meanings, sentence
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, meaning: str) -> bool:
+        if meaning not in self._known:
+            self._known[meaning] = self._meanings[meaning].search(self._sentence) is not None
+        return self._known[meaning]
 
 
 def relevance(query: str, texts: Sequence[str], subjects: Iterable[Subject]) -> list[float] | None:

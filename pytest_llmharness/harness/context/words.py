@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
 _WIDE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
@@ -37,11 +38,17 @@ def words(text: str) -> list[str]:
     return found
 
 
+def spoken(text: str) -> str:
+    """Return a text's words in small letters with single blanks around them: equal for equal wording."""
+    return f" {' '.join(_WORD.findall(text.casefold()))} "
+
+
 def content_words(text: str) -> list[str]:
     """Return the words that say what a text is about."""
     return [word for word in words(text) if word not in _STOP_STEMS]
 
 
+@lru_cache(maxsize=8192)
 def stem(word: str) -> str:
     """Return a word without its commonest English endings.
 
