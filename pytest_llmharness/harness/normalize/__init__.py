@@ -6,9 +6,11 @@ from .injection import Hit, scan
 from .normalizer import Admission, Normalized, Normalizer
 from .removal import REMOVED
 from .settings import NormalizeSettings
+from .tool_results import WITHHELD
 
 __all__ = [
     "REMOVED",
+    "WITHHELD",
     "Admission",
     "Document",
     "Hit",

@@ -14,11 +14,11 @@ from .document import Document, document_of
 from .injection import Hit, scan
 from .removal import without_hits
 from .settings import NormalizeSettings
+from .tool_results import WITHHELD, hits_in_result, result_without_hits
 from .truncation import truncated
 
 Step = tuple[str, Callable[[str], str]]
 
-WITHHELD = "[withheld: the tool result holds a suspected injection]"
 _PASSES = 8
 
 
@@ -146,26 +146,24 @@ class Normalizer:
         hits = (*text.hits, *(hit for _, turn in history for hit in turn.hits))
         admitted = replace(request, text=text.text, history=tuple(message for message, _ in history))
         if hits and self.settings.on_injection == "reject":
-            return Admission(request, _rejected(hits[0]), tuple(changes), hits)
+            return Admission(request, _rejected(hits[0], in_text=bool(text.hits)), tuple(changes), hits)
         return Admission(admitted, refusal(admitted), tuple(changes), hits, document_of(text.text))
 
     def tool_result(self, text: str) -> Normalized:
         """Scan what a tool returned; it is not cleaned, because its bytes may matter.
 
-        With "neutralise" the attempts are removed, with "reject" the whole result is withheld.
+        With "neutralise" the attempts are removed, and what was JSON is JSON still; with "reject" the
+        whole result is withheld. Hits inside JSON have their places in its strings, line by line.
         """
         if not self.settings.enabled or self._find is None:
             return Normalized(text)
-        hits, read = self._find(text), text
-        if not hits and "&" in text:
-            from .entities import decoded_entities
-
-            read = decoded_entities(text)
-            hits = self._find(read)
+        hits = hits_in_result(text, self._find)
         if not hits or self.settings.on_injection == "flag":
             return Normalized(text, (), hits)
-        kept = without_hits(read, hits) if self.settings.on_injection == "neutralise" else WITHHELD
-        return Normalized(kept, ("injection",), hits)
+        neutralise = self.settings.on_injection == "neutralise"
+        return Normalized(
+            result_without_hits(text, self._find) if neutralise else WITHHELD, ("injection",), hits
+        )
 
     def _cleaned(self, text: str, changes: dict[str, None]) -> str:
         for name, step in default_steps() if self._steps is None else self._steps:
@@ -210,9 +208,9 @@ class Normalizer:
         )
 
 
-def _rejected(hit: Hit) -> InvalidRequest:
+def _rejected(hit: Hit, *, in_text: bool) -> InvalidRequest:
     return InvalidRequest(
         f"the text tries to take the model over ({hit.kind}): {hit.text[:80]!r}",
-        where="Request.text",
+        where="Request.text" if in_text else "Request.history",
         fix="leave the sentence out, or set NormalizeSettings(on_injection='neutralise')",
     )
