@@ -104,6 +104,16 @@ def test_each_step_can_be_replaced(name: str) -> None:
     assert f"who?: {name}" in block(done)
 
 
+def test_a_replaced_step_cannot_break_the_budget() -> None:
+    """Whatever a step of one's own returns, the weakest leave until the context message fits."""
+    found = [Snippet(f"text {rank} " + "word " * 50, rank / 10) for rank in range(10)]
+    steps = ContextSteps(assemble=lambda ask, given: found)
+    done = assembled(
+        ContextAssembler(ContextSettings(max_tokens=300), retriever=Found(("x", 1.0)), steps=steps), "x"
+    )
+    assert list(done.snippets) == found[-3:]
+
+
 def test_retrieving_can_be_replaced() -> None:
     """One's own way of finding snippets is asked with the query and the budget."""
 

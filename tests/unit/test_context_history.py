@@ -121,13 +121,14 @@ def test_a_call_never_loses_its_results() -> None:
 
 
 def test_a_late_result_holds_what_stands_between() -> None:
-    """A result that comes after other messages keeps its call and them in the prompt."""
+    """A result that comes after other messages stays with its call, and so does what stands between them."""
     call = ToolCall("build", id="slow")
     late = [Message.assistant("", [call]), Message.user("are you there?"), Message.tool(call, "done")]
-    kept = trim(
-        [*turns(5), *late, Message.user("so?")], HistoryWindow(max_tokens=None, max_messages=5)
-    ).messages
-    assert list(kept[-4:]) == [*late, Message.user("so?")]
+    talk = [*turns(5), *late, Message.user("so?")]
+    for limit, stays in ((3, False), (4, False), (5, True), (6, True)):
+        kept = trim(talk, HistoryWindow(max_tokens=None, max_messages=limit)).messages
+        assert len(kept) <= limit
+        assert [message in kept for message in late] == [stays] * 3
 
 
 def test_the_last_user_message_and_the_last_exchange_never_leave() -> None:
