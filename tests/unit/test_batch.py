@@ -202,6 +202,15 @@ def test_a_serial_model_is_asked_one_by_one() -> None:
     assert bench.clock.now() == 6.0
 
 
+def test_what_waited_longest_goes_first() -> None:
+    """Two lanes get room at the same moment: the item that stands first in the input starts first."""
+    for first, second in ("ab", "ba"):
+        bench = Bench(by_model)
+        items = [(first, 1), (second, 1), (first, 2), (second, 2)]
+        bench.run(items, BatchSettings(max_workers=3, other_cap=1), lane=by_model)
+        assert [item for item, _ in bench.started] == items
+
+
 def test_more_workers_than_ollama_serves_give_a_warning() -> None:
     """A24: above four, with the number to use; the batch still runs."""
     with pytest.warns(RuntimeWarning, match=r"max_workers=5 is more than ollama .* use max_workers=4"):
@@ -353,6 +362,25 @@ def test_a_slow_first_item_holds_the_input_at_the_window() -> None:
 
     asyncio.run(run())
     assert first == [*range(1, 51), 0]
+
+
+def test_a_window_smaller_than_the_workers_counts_as_theirs() -> None:
+    """Four workers work, although the window says one."""
+    bench = Bench()
+    bench.run([1] * 8, BatchSettings(max_workers=4, window=1))
+    assert bench.clock.now() == 2.0
+
+
+def test_each_outcome_that_is_read_makes_room() -> None:
+    """The next item starts when a slow reader takes an outcome, not only when an item ends."""
+    bench = Bench()
+
+    async def run() -> None:
+        async for _ in bench.batch(BatchSettings(max_workers=2, window=2)).stream([2, 1, 5, 5]):
+            await bench.clock.sleep(1)
+
+    asyncio.run(run())
+    assert bench.started == [(2, 0.0), (1, 0.0), (5, 2.0), (5, 3.0)]
 
 
 def test_leaving_early_cancels_what_runs() -> None:

@@ -160,6 +160,10 @@ def test_low_at_the_top_is_flagged() -> None:
 def test_of_equal_answers_the_better_models_stays() -> None:
     """And with keep="last" the last one, whatever its score."""
     assert Desk(0.5, 0.5, 0.4, math.nan).run().call.tier == "balanced"
+    assert (
+        Desk(math.nan, 0.1, None, 0.0, rules=EscalationRules(accept_unscored=False)).run().call.tier
+        == "balanced"
+    )
     last = Desk(0.5, 0.5, 0.4, 0.1, rules=EscalationRules(keep="last"))
     assert last.run().call.tier == "frontier"
 
@@ -465,6 +469,11 @@ def test_classification_through_a_provider() -> None:
     answer = asyncio.run(classify(asks(Prompt((Message.user("?"),)), provider), Escalation(clock)))
     assert answer.as_dict() == {"category": "technical", "confidence": 0.91, "needs_review": False}
     assert [prompt.options.json_mode for prompt in provider.prompts] == [True, True]
+
+
+def test_text_that_is_no_json_is_read_without_an_error() -> None:
+    """However deep it goes."""
+    assert [read_classification(text) for text in ("", "{", "[" * 100_000, b"\xff")] == [None] * 4
 
 
 @given(

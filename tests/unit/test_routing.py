@@ -166,6 +166,7 @@ def test_a_long_input_raises_the_tier() -> None:
         ("DESIGN", 0.706, "frontier"),
         ("re_design.", 0.71, "frontier"),
         ("bug: implement", 0.714, "frontier"),
+        ("refactor".ljust(60), 0.66, "balanced"),
     ],
 )
 def test_complexity_goldens(text: str, score: float, tier: str) -> None:
@@ -333,6 +334,15 @@ def test_a_budget_is_exact_to_the_billionth() -> None:
     assert budget.left_usd == 0
     assert budget.reserve(Cost(0.000001)) is None
     assert budget.reserve(Cost()) is not None
+
+
+def test_a_dearer_call_leaves_room_for_free_ones() -> None:
+    """A call that cost more than expected overdraws by the difference; what is free still runs."""
+    budget = CostBudget(0.01)
+    budget.settle(budget.reserve(Cost(0.01)), Cost(0.05))
+    assert (budget.left_usd, budget.spending.cost.total_usd) == (0, 0.05)
+    assert budget.affords(Cost())
+    assert not budget.affords(Cost(0.000001))
 
 
 def test_settling_twice_books_once() -> None:

@@ -87,7 +87,7 @@ async def classify(
 
     async def read(call: ModelCall) -> Answer[Mapping[str, Any]]:
         answer = await attempt(call)
-        found = read_classification(answer.value, rules.categories) if answer.success else None
+        found = read_classification(answer.value, rules.categories)
         if found is None:
             return replace(answer, value={}, score=None, success=False)
         return replace(answer, value=found, score=found["confidence"])
