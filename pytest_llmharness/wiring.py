@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from random import Random as Chance
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,14 +15,30 @@ from .domain.request import Request
 from .domain.result import LLMResult
 from .errors import ConfigError
 from .harness.config import HarnessConfig
-from .harness.constrain import Toolbox
-from .harness.normalize import as_request
-from .harness.orchestrator import Orchestrator, Parts
+from .harness.constrain import Constraints, Toolbox
+from .harness.context.assembler import ContextAssembler
+from .harness.degrade.backoff import Backoff
+from .harness.degrade.breaker import Breaker
+from .harness.degrade.ladder import Endpoint
+from .harness.degrade.messages import Messages
+from .harness.gate.budgets import Allowance
+from .harness.gate.decision import Gate
+from .harness.guardrails import Guardrails
+from .harness.normalize import Normalizer, as_request
+from .harness.observations import SafeTracer
+from .harness.orchestrator import Orchestrator
+from .harness.parts import Parts
+from .harness.state import RunState
 from .harness.validate import Validator
+from .ports.cache import Cache
 from .ports.clock import Clock
 from .ports.ids import Ids
+from .ports.limiter import RateLimiter
 from .ports.provider import Provider
+from .ports.random import Random
+from .ports.session_log import SessionLog
 from .ports.tool import Tool
+from .ports.tracer import Tracer
 from .schema import Schema
 
 PROVIDERS = (*KNOWN_SERVERS, "anthropic", "claude")
@@ -74,47 +91,92 @@ class Harness:
     `run` works anywhere: in a script, in a thread, inside a running event loop. `arun` and `stream`
     belong to the loop they are awaited on. A harness may be used from many threads at once.
 
+    Every layer is a part that can be replaced; what is None is left out, or has a plain default.
+
     Args:
         provider: an object with the Provider port, or a name such as "openai" or "ollama".
+        fallbacks: who is asked when the provider cannot answer, in the order of preference.
         system: the standing instruction.
         tools: what the model may call: functions decorated with `tool`, or Tool objects.
         schema: what the answer must satisfy: a Schema, or whatever `Schema` takes.
         validators: functions of the validated value that return a complaint, or None to accept.
         config: the settings.
+        normalizer: cleans and admits requests; None means `Normalizer()`.
+        context: gives the prompt its knowledge and trims the history; None means `ContextAssembler()`.
+        guardrails: what may not come in or go out; None means no guard.
+        constraints: what a session may do with the tools.
+        gate: decides about calls with side effects; None lets all run.
+        allowances: what a session may spend on tool calls.
+        cache, limiter, breaker, backoff: around the model call; None leaves each out.
+        messages: what users are told of an outage; None means the plain texts.
+        session_log: keeps every step, so that a session can be resumed; None keeps none.
+        tracer: is told what happens; None means nobody is.
         clock: the time; None means the system clock.
         ids: makes session ids; None means random ones.
+        random: chance, for waits; None means `random.Random()`.
     """
 
     def __init__(
         self,
         provider: Provider | str,
         *,
+        fallbacks: Iterable[Provider | str] = (),
         system: str | None = None,
         tools: Iterable[Tool] = (),
         schema: Any = None,
         validators: Iterable[Validator] = (),
         config: HarnessConfig | None = None,
+        normalizer: Normalizer | None = None,
+        context: ContextAssembler | None = None,
+        guardrails: Guardrails | None = None,
+        constraints: Constraints | None = None,
+        gate: Gate | None = None,
+        allowances: Iterable[Allowance] = (),
+        cache: Cache | None = None,
+        limiter: RateLimiter | None = None,
+        breaker: Breaker | None = None,
+        backoff: Backoff | None = None,
+        messages: Messages | None = None,
+        session_log: SessionLog | None = None,
+        tracer: Tracer | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
+        random: Random | None = None,
     ) -> None:
         clock, config = clock or SystemClock(), config or HarnessConfig()
+        models = (provider, *fallbacks)
+        made = [make_provider(one, clock=clock) if isinstance(one, str) else one for one in models]
         self._orchestrator = Orchestrator(
             Parts(
-                provider=make_provider(provider, clock=clock) if isinstance(provider, str) else provider,
+                endpoints=tuple(map(Endpoint, made)),
                 clock=clock,
                 ids=ids or RandomIds(),
+                random=random or Chance(),  # noqa: S311 - for waits
+                config=config,
+                normalizer=normalizer or Normalizer(),
+                guardrails=guardrails,
                 system=system,
+                context=context or ContextAssembler(),
                 toolbox=Toolbox(tools, clock=clock, timeout_s=config.tool_timeout_seconds),
+                constraints=constraints,
+                cache=cache,
+                limiter=limiter,
+                breaker=breaker,
+                backoff=backoff,
+                messages=messages or Messages(),
                 schema=schema if schema is None or isinstance(schema, Schema) else Schema(schema),
                 validators=tuple(validators),
-                config=config,
+                gate=gate,
+                allowances=tuple(allowances),
+                log=session_log,
+                tracer=None if tracer is None else SafeTracer(tracer),
             )
         )
 
     @property
     def provider(self) -> Provider:
         """The provider in use."""
-        return self._orchestrator.parts.provider
+        return self._orchestrator.parts.endpoints[0].provider
 
     async def arun(self, request: Request | str) -> LLMResult:
         """Run one request to its result; a failure of the model is a result too.
@@ -129,17 +191,51 @@ class Harness:
 
         Closing the generator early cancels the model call.
         """
-        return self._orchestrator.events(as_request(request), streaming=True)
+        return self._orchestrator.stream(as_request(request))
+
+    async def aresume(self, session_id: str, *, settle: Mapping[int, str | None] | None = None) -> LLMResult:
+        """Go on with an interrupted session where its log ends; one that has ended gives its result.
+
+        No finished call is made again, to a model or to a tool. A tool call that began and has no
+        result is decided as its tool's `in_doubt` says.
+
+        Args:
+            session_id: as a result's metadata names it.
+            settle: for calls that a person has looked up, by position in the answer: what the call
+                returned, or None to make it again.
+
+        Raises:
+            ConfigError: there is no log, or no such session.
+            SessionConflict: another instance has gone on with it first.
+        """
+        return await self._orchestrator.resume(session_id, settle or {})
+
+    async def astate_at(self, session_id: str, seq: int | None = None) -> RunState:
+        """Return a session as it was after event number `seq`; None means as it is now."""
+        return await self._orchestrator.state(session_id, seq)
 
     async def aclose(self) -> None:
-        """Release the provider's connections of the running loop."""
-        await self.provider.aclose()
+        """Release the providers' connections of the running loop."""
+        for endpoint in self._orchestrator.parts.endpoints:
+            await endpoint.provider.aclose()
 
     def run(self, request: Request | str) -> LLMResult:
         """Do what `arun` does, from sync code."""
         from .adapters.executors.portal import portal
 
         return portal().run(self.arun(request))
+
+    def resume(self, session_id: str, *, settle: Mapping[int, str | None] | None = None) -> LLMResult:
+        """Do what `aresume` does, from sync code."""
+        from .adapters.executors.portal import portal
+
+        return portal().run(self.aresume(session_id, settle=settle))
+
+    def state_at(self, session_id: str, seq: int | None = None) -> RunState:
+        """Do what `astate_at` does, from sync code."""
+        from .adapters.executors.portal import portal
+
+        return portal().run(self.astate_at(session_id, seq))
 
     def close(self) -> None:
         """Do what `aclose` does, from sync code."""

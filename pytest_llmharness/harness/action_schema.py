@@ -27,7 +27,8 @@ def closed(spec: ToolSpec) -> ToolSpec:
     """Return the spec with an argument schema that refuses unknown arguments.
 
     A schema that names no arguments at all, or says itself what else it takes (`additionalProperties`,
-    a combination of schemas), is left as it is. The model is sent the very schema that its calls are checked against.
+    a combination of schemas), is left as it is. The model is sent the very schema that its calls are
+    checked against.
     """
     schema = dict(spec.schema)
     if "properties" not in schema or any(keyword in schema for keyword in _OPEN):

@@ -23,8 +23,11 @@ class HarnessConfig:
         structured_output: when the schema is also given to the model's decoder: "always",
             "on_repair" (the first answer is free, repairs are constrained) or "never".
         tool_timeout_seconds: after which one tool call is cancelled and answered with an error.
+        tool_concurrency: tool calls of one answer that run side by side.
         max_tool_depth: rounds of tool calls in one run.
         max_iterations: model calls in one run, whatever they were for.
+        stop_when_stuck: end a run whose last three answers are alike while nothing else moves.
+        cache_ttl_seconds: how long an answer is kept, where there is a cache.
     """
 
     model: str = "qwen2.5-coder:7b"
@@ -36,23 +39,27 @@ class HarnessConfig:
     retry_delay_seconds: float = 1.0
     structured_output: Literal["always", "on_repair", "never"] = "always"
     tool_timeout_seconds: float = 30
+    tool_concurrency: int = 5
     max_tool_depth: int = 3
     max_iterations: int = 10
+    stop_when_stuck: bool = True
+    cache_ttl_seconds: float = 3600
 
     def __post_init__(self) -> None:
         for name, lowest in _LOWEST.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value >= lowest:
                 raise _bad(name, value, f"a number of at least {lowest}")
-        for name in ("max_tokens", "max_retries", "max_tool_depth", "max_iterations"):
+        for name in ("max_tokens", "max_retries", "max_tool_depth", "max_iterations", "tool_concurrency"):
             if not isinstance(getattr(self, name), int):
                 raise _bad(name, getattr(self, name), "a whole number")
         if self.structured_output not in _STRUCTURED_OUTPUT:
             raise _bad("structured_output", self.structured_output, f"one of {', '.join(_STRUCTURED_OUTPUT)}")
         if not isinstance(self.model, str) or not self.model:
             raise _bad("model", self.model, "the name of a model")
-        if not isinstance(self.json_mode, bool):
-            raise _bad("json_mode", self.json_mode, "True or False")
+        for name in ("json_mode", "stop_when_stuck"):
+            if not isinstance(getattr(self, name), bool):
+                raise _bad(name, getattr(self, name), "True or False")
 
 
 _LOWEST = {
@@ -64,6 +71,8 @@ _LOWEST = {
     "tool_timeout_seconds": 0,
     "max_tool_depth": 0,
     "max_iterations": 1,
+    "tool_concurrency": 1,
+    "cache_ttl_seconds": 0,
 }
 _STRUCTURED_OUTPUT = ("always", "on_repair", "never")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Set
-from contextlib import nullcontext
 from dataclasses import dataclass, field, fields, is_dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -16,6 +15,7 @@ from ..ports.clock import Clock
 from ..ports.tool import Tool
 from ..schema import Schema
 from .action_schema import action_schema, closed, with_defaults
+from .eager import within
 from .gate.budgets import Account, Charge, quotas
 from .refusal import Refusal
 
@@ -112,6 +112,11 @@ class Toolbox:
         return view
 
     @property
+    def counts(self) -> bool:
+        """Whether a quota is counted, so that each session needs a view of its own."""
+        return any(layer.quotas for layer in self._layers)
+
+    @property
     def specs(self) -> tuple[ToolSpec, ...]:
         """What the model is told, in the order given: only what the session may use."""
         return self._specs
@@ -156,26 +161,35 @@ class Toolbox:
         refused = self.judge(call)
         return None if refused is None else refused.reason
 
-    async def dispatch(self, call: ToolCall) -> tuple[Message, bool]:
-        """Run an admitted call, within the time limit, and return (the answer, whether it succeeded)."""
+    def spec(self, name: str) -> ToolSpec:
+        """Return the contract of a known tool."""
+        return self._tools[name][1]
+
+    async def dispatch(self, call: ToolCall) -> tuple[str, bool]:
+        """Run an admitted call, within the time limit, and return (its text, whether it succeeded)."""
         tool, spec, _ = self._tools[call.name]
-        arguments = with_defaults(spec.schema, call.arguments)
+        invoked = tool.invoke(with_defaults(spec.schema, call.arguments))
         try:
-            async with nullcontext() if self._clock is None else self._clock.timeout(self._timeout_s):
-                value = await tool.invoke(arguments)
-            return Message.tool(call, answer_text(value)), True
+            value = await (invoked if self._clock is None else within(self._clock, self._timeout_s, invoked))
+            return answer_text(value), True
         except TimeoutError as error:
             late = str(error) or f"the tool did not answer within {self._timeout_s:g} s"
-            return Message.tool(call, f"Error: TimeoutError: {late}"), False
+            return f"Error: TimeoutError: {late}", False
         except Exception as error:  # noqa: BLE001 - a tool may fail in any way; the model is told
-            return Message.tool(call, f"Error: {type(error).__name__}: {error}"), False
+            return f"Error: {type(error).__name__}: {error}", False
+
+    async def lookup(self, call: ToolCall, key: str) -> str | None:
+        """Ask a tool what became of a call of an earlier life; None means that it never took effect."""
+        found = await getattr(self._tools[call.name][0], "lookup")(key)  # noqa: B009 - not in the port
+        return None if found is None else answer_text(found)
 
     async def invoke(self, call: ToolCall) -> tuple[Message, bool]:
         """Admit and run a call; a refused call and a failing tool answer with "Error: ..."."""
         admitted = self.admit(call)
         if isinstance(admitted, Refusal):
             return Message.tool(call, f"Error: {admitted.reason}"), False
-        return await self.dispatch(call)
+        text, ok = await self.dispatch(call)
+        return Message.tool(call, text), ok
 
     def _forbidden(self, spec: ToolSpec) -> tuple[str, str] | None:
         return next(filter(None, (layer.forbids(spec) for layer in self._layers)), None)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from ..domain.completion import Completion
 from ..domain.result import LLMResult
 from ..ports.tracer import Tracer
 
@@ -39,6 +40,26 @@ LLM_CALL_FIELDS = (
 def llm_call(result: LLMResult, task: str = "") -> dict[str, Any]:
     """Return article 000's nine fields of a result; `task` is what the run was for."""
     return {"task": task, **{name: getattr(result, name) for name in LLM_CALL_FIELDS[1:]}}
+
+
+def told(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a tracer learns of an event: facts about the content, never the content."""
+    facts = {name: value for name, value in data.items() if name not in _CONTENT}
+    if "completion" in data:
+        answer: Completion = data["completion"]
+        facts |= {"response_model": answer.model, "finish": answer.finish}
+        facts |= {"tokens_in": answer.usage.tokens_in, "tokens_out": answer.usage.tokens_out}
+    if "error" in data:
+        facts["error"] = type(data["error"]).__name__
+    if "result" in data:
+        result: LLMResult = data["result"]
+        facts |= {"success": result.success, "failure_reason": result.metadata.get("failure_reason")}
+    return facts
+
+
+_CONTENT = frozenset(
+    ("request", "messages", "message", "text", "arguments", "problems", "completion", "error", "result")
+)
 
 
 class SafeTracer:
