@@ -20,7 +20,7 @@ from .phrases import Phrases, entries
 from .words import Vocabulary, Word
 
 _PIECE = re.compile(r"\([^)]*\)\??|\[[^\]]*\]\??|\S+")
-_CORE = 1
+_CORE = {"override": 0.7}  # by name; 1 for others
 _REACH = 16
 _GAPS = {".": 1, "..": 4, "...": 8}
 _GAPS_UNSPACED = {".": 2, "..": 7, "...": 16}
@@ -49,7 +49,7 @@ class Rule:
     @property
     def is_core(self) -> bool:
         """Whether it is also looked for in words whose letters were pulled apart."""
-        return self.weight >= _CORE and " " in self.pattern and "&" not in self.pattern
+        return self.weight >= _CORE.get(self.name, 1) and " " in self.pattern and "&" not in self.pattern
 
 
 @dataclass(frozen=True, eq=False)

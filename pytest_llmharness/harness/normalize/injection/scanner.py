@@ -22,6 +22,7 @@ _REACH = 400
 _ENOUGH = 1.0 - 1e-9
 _DISGUISE = 0.4
 _DEEPEST = 3
+_ENDS = frozenset(("override", "disobey", "void", "guards"))  # the same words say this only once
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -59,9 +60,15 @@ def _best_by_name(near: list[_Evidence]) -> dict[str, float]:
     """Return the most that each kind of evidence says, as far as it counts beside the others."""
     names = {one.name for one in near}
     best: dict[str, float] = {}
-    for one in near:
-        if not one.beside or not names.isdisjoint(one.beside.split("|")):
-            best[one.name] = max(best.get(one.name, 0), one.weight + (_DISGUISE if one.hidden else 0))
+    taken: list[_Evidence] = []
+    for one in sorted(near, key=lambda one: (-one.weight, one.start - one.end)):
+        if one.beside and names.isdisjoint(one.beside.split("|")):
+            continue
+        if one.name in _ENDS:
+            if any(one.start < other.end and other.start < one.end for other in taken):
+                continue
+            taken.append(one)
+        best[one.name] = max(best.get(one.name, 0), one.weight + (_DISGUISE if one.hidden else 0))
     return best
 
 

@@ -116,7 +116,7 @@ LISTS = {
         starting with, beginning with, from the beginning, from the start, in a code block, inside a code block,
         into a code block, inside a txt code block, without changes, unmodified, exactly as it is, in its entirety, line by line""",
     # Texts that talk to whatever machine reads them.
-    "call": """note, notes, message, attention, notice, memo, instruction, instructions, hint, reminder, important, warning,
+    "call": """p s, ps, note, notes, message, attention, notice, memo, instruction, instructions, hint, reminder, important, warning,
         request, info, attn, command, order, todo""",
     "reader": """ai, ais, llm, llms, gpt, chatgpt, claude, gemini, copilot, chatbot, chatbots, language model,
         language models, large language model, large language models, ai assistant, ai assistants, ai agent, ai agents,

@@ -82,6 +82,7 @@ _LISTS = {
 _RULES = (
     Rule("override", 0.6, "malgré|dépit|indépendamment .. [orders|rules] .. [late]"),
     Rule("override", 1, "(tu peux|vous pouvez) .. enfreindre|ignorer|violer|contourner|oublier .. [your|all] . [orders|rules]"),
+    Rule("override", 0.7, "jamais|pas . reçu|eu . [orders|rules]"),
     Rule("disobey", 1, "tu n|ne dois|as|es .. plus|pas .. [orders|rules]"),
     Rule("void", 1, "[orders] . [late] . sont|est . annul*|null*|caduc*|révoqu*|invalid*|suspendu*|obsolèt*|remplac*", topical=True),
     Rule("void", 0.6, "[rules] . [late] . sont|est . annul*|null*|caduc*|révoqu*|invalid*|suspendu*|obsolèt*|remplac*", topical=True),

@@ -25,7 +25,7 @@ SHARED = (
     Rule("disobey", 1, "[not] .. [follow] .. [orders|rules] . [late]", directed=True, topical=True),
     Rule("disobey", 1, "[not] .. [follow] .. [system]", directed=True),
     Rule("guards", 1, "[disable] .. [your] .. [guards]", directed=True),
-    Rule("guards", 1, "[disable] .. [all] . [guards]", directed=True, topical=True),
+    Rule("guards", 0.6, "[disable] .. [all] . [guards]", directed=True, topical=True),
     Rule("guards", 1, "[end] & [your] . [guards]", topical=True),
     Rule("unbound", 1, "[become] & [without] .. [bonds]", directed=True, topical=True),
     Rule("unbound", 1, "[you have no] .. [bonds]", topical=True),
