@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .adapters.clocks.virtual import VirtualClock as VirtualClock
     from .adapters.providers.scripted import ScriptedProvider as ScriptedProvider
+    from .adapters.stores.memory_session_log import MemorySessionLog as MemorySessionLog
+    from .adapters.stores.sqlite_session_log import SqliteSessionLog as SqliteSessionLog
     from .adapters.tools.function import tool as tool
     from .domain import fault as fault
     from .domain.message import Message as Message
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from .errors import CassetteMiss as CassetteMiss
     from .errors import HarnessError as HarnessError
     from .errors import MaxRetriesExceeded as MaxRetriesExceeded
+    from .harness.acting import idempotency_key as idempotency_key
     from .harness.config import HarnessConfig as HarnessConfig
     from .ports.approver import Approver as Approver
     from .ports.cache import Cache as Cache
@@ -49,6 +52,7 @@ _HOMES = {
     "HarnessError": "errors",
     "LLMResult": "domain.result",
     "MaxRetriesExceeded": "errors",
+    "MemorySessionLog": "adapters.stores.memory_session_log",
     "Message": "domain.message",
     "Provider": "ports.provider",
     "RateLimiter": "ports.limiter",
@@ -56,6 +60,7 @@ _HOMES = {
     "Schema": "schema",
     "ScriptedProvider": "adapters.providers.scripted",
     "SessionLog": "ports.session_log",
+    "SqliteSessionLog": "adapters.stores.sqlite_session_log",
     "Tool": "ports.tool",
     "ToolCall": "domain.tool",
     "ToolSpec": "domain.tool",
@@ -64,6 +69,7 @@ _HOMES = {
     "Violation": "schema",
     "VirtualClock": "adapters.clocks.virtual",
     "fault": "domain.fault",
+    "idempotency_key": "harness.acting",
     "tool": "adapters.tools.function",
 }
 
@@ -78,6 +84,7 @@ __all__ = [
     "HarnessError",
     "LLMResult",
     "MaxRetriesExceeded",
+    "MemorySessionLog",
     "Message",
     "Provider",
     "RateLimiter",
@@ -85,6 +92,7 @@ __all__ = [
     "Schema",
     "ScriptedProvider",
     "SessionLog",
+    "SqliteSessionLog",
     "Tool",
     "ToolCall",
     "ToolSpec",
@@ -94,6 +102,7 @@ __all__ = [
     "VirtualClock",
     "__version__",
     "fault",
+    "idempotency_key",
     "tool",
 ]
 

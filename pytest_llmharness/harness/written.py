@@ -135,7 +135,17 @@ def _result(result: LLMResult) -> dict[str, Any]:
         name: _error(value) if isinstance(value, HarnessError) else value
         for name, value in result.metadata.items()
     }
-    facts = ("content", "model", "tokens_in", "tokens_out", "duration_ms", "ttft_ms", "success", "retries", "score")
+    facts = (
+        "content",
+        "model",
+        "tokens_in",
+        "tokens_out",
+        "duration_ms",
+        "ttft_ms",
+        "success",
+        "retries",
+        "score",
+    )
     return {**{name: getattr(result, name) for name in facts}, "metadata": metadata}
 
 

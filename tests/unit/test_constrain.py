@@ -296,7 +296,7 @@ def test_a_tool_that_hangs_is_cancelled_at_its_limit() -> None:
         return message.text, ok, clock.now()
 
     assert asyncio.run(clause()) == (
-        "Error: TimeoutError: the tool did not answer within 30.0 s",
+        "Error: TimeoutError: the tool did not answer within 30 s",
         False,
         30.0,
     )
