@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
+
+InDoubt: TypeAlias = Literal["idempotent", "lookup", "halt"]
 
 
 def _object_schema() -> dict[str, Any]:
@@ -31,7 +33,7 @@ class ToolSpec:
     description: str = ""
     schema: Mapping[str, Any] = field(default_factory=_object_schema)
     read_only: bool = False
-    in_doubt: Literal["idempotent", "lookup", "halt"] = "halt"
+    in_doubt: InDoubt = "halt"
 
 
 @dataclass(frozen=True, slots=True)
