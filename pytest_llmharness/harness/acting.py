@@ -190,6 +190,6 @@ class Acting:
         return Halt(
             FailureReason.IN_DOUBT,
             f"nobody knows whether the call {call.name} took effect before the run stopped (key {key})",
-            f"find out, then resume the session with settle={{{position}: 'what it returned'}}, or with None to "
-            "make it again; or give the tool in_doubt='idempotent' or 'lookup'",
+            f"find out, then resume the session with settle={{{position}: 'what it returned'}}, or with None "
+            "to make it again; or give the tool in_doubt='idempotent' or 'lookup'",
         )

@@ -20,6 +20,7 @@ from .degrade.failure import named
 from .degrade.ladder import Endpoint, FallBack, Ladder, Retry
 from .degrade.service import stale_answer
 from .eager import within
+from .guarded_stream import GuardedStream
 from .journal import Journal
 from .parts import Parts
 from .prompt import options_of
@@ -62,7 +63,7 @@ class Calling:
     async def ask(self) -> ProviderError | None:
         """Make one call; return the failure that ends the run, or None where it goes on."""
         journal, endpoint = self._journal, self._ladder.endpoint
-        prompt = self._prompt(endpoint)
+        prompt = await self._prompt(endpoint)
         key = self._key(prompt, endpoint)
         if key is not None and not self._streaming:
             kept = await self._kept(key)
@@ -98,13 +99,16 @@ class Calling:
 
     # --- one call ---
 
-    def _prompt(self, endpoint: Endpoint) -> Prompt:
+    async def _prompt(self, endpoint: Endpoint) -> Prompt:
         state = self._journal.state
         options = self._options(state.repairs > 0)
         model = endpoint.model or endpoint.provider.model
         if model is not None and model != options.model:
             options = replace(options, model=model)
-        return Prompt(tuple(state.messages), self._toolbox.specs, options)
+        prompt = Prompt(tuple(state.messages), self._toolbox.specs, options)
+        if self._parts.context is None or not state.depth:
+            return prompt
+        return (await self._parts.context.refit(prompt)).prompt
 
     async def _called(self, endpoint: Endpoint, prompt: Prompt, key: str | None) -> Completion:
         parts, state = self._parts, self._journal.state
@@ -136,8 +140,8 @@ class Calling:
             yield permit
 
     async def _streamed(self, endpoint: Endpoint, prompt: Prompt, permit: Permit | None) -> Completion:
-        clock, collector = self._parts.clock, ChunkCollector()
-        call = self._journal.state.calls
+        clock, collector, guard = self._parts.clock, ChunkCollector(), self._guard()
+        call, tell = self._journal.state.calls, self._journal.tell
         async with (
             clock.timeout(self._parts.config.timeout_seconds),
             aclosing(endpoint.provider.stream(prompt)) as chunks,
@@ -146,9 +150,21 @@ class Calling:
                 if permit is not None:
                     permit.answered()
                 collector.feed(chunk)
-                if chunk.text:
-                    await self._journal.tell(EventKind.TEXT_DELTA, call=call, text=chunk.text)
+                shown = chunk.text if guard is None or not chunk.text else guard.feed(chunk.text)
+                if shown:
+                    await tell(EventKind.TEXT_DELTA, call=call, text=shown)
+                for whole in collector.new_calls() if chunk.tool_calls or chunk.finish else ():
+                    facts = {"tool": whole.name, "arguments": whole.arguments, "id": whole.id}
+                    await tell(EventKind.TOOL_CALL, call=call, **facts)
+                if guard is not None and guard.over:
+                    break
+        if guard is not None and (rest := guard.close()):
+            await tell(EventKind.TEXT_DELTA, call=call, text=rest)
         return collector.completion()
+
+    def _guard(self) -> GuardedStream | None:
+        guardrails, schema = self._parts.guardrails, self._parts.schema
+        return None if guardrails is None else guardrails.stream(is_json=schema is not None)
 
     # --- what follows a failure ---
 

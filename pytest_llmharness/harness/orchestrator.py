@@ -263,7 +263,7 @@ class Run:
     async def fail(self, reason: FailureReason, error: HarnessError) -> None:
         """End without an accepted answer."""
         facts: dict[str, Any] = {"failure_reason": reason.value, "layer": reason.layer, "error": error}
-        content = self.state.last.text
+        content = self.notes.get("partial", self.state.last.text)
         if isinstance(error, ProviderError):
             facts["user_message"] = self.parts.messages.failed(reason, retry_after_s=error.retry_after_s)
             content = str(error)
