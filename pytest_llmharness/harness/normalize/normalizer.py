@@ -20,6 +20,7 @@ from .truncation import truncated
 Step = tuple[str, Callable[[str], str]]
 
 _PASSES = 8
+_RAW = 4  # cleaning makes text shorter: what is over this many times the limit is not even read
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,8 @@ class Normalized:
     Attributes:
         text: what goes on.
         changes: the names of the steps that changed something, in order.
-        hits: the attempts that were found, with places in the cleaned text before they were removed.
+        hits: the attempts that were found, with their places in the text as it was then: as it came,
+            or cleaned. Both are scanned, for a disguise says something of its own.
     """
 
     text: str
@@ -105,7 +107,7 @@ class Normalizer:
         self._find = find
 
     def text(self, text: str) -> Normalized:
-        """Clean, cut and scan one text. Doing so again changes nothing.
+        """Scan, clean and cut one text, until nothing changes any more: doing so again changes nothing.
 
         Raises:
             InvalidRequest: the text does not settle, which only a text made for it does.
@@ -114,15 +116,17 @@ class Normalizer:
             return Normalized(text)
         changes: dict[str, None] = {}
         hits: tuple[Hit, ...] = ()
+        text = self._cut(text, _RAW * self.settings.max_chars, changes)
         for _ in range(_PASSES):
-            cleaned = self._cleaned(text, changes)
-            found = self._find(cleaned) if self._find is not None else ()
-            if self.settings.on_injection != "neutralise":
-                hits = found
-            elif found:
+            found = self._find(text) if self._find is not None else ()
+            kept = text
+            if found and self.settings.on_injection == "neutralise":
                 hits += found
                 changes["injection"] = None
-                cleaned = without_hits(cleaned, found)
+                kept = without_hits(text, found)
+            else:
+                hits = found or hits
+            cleaned = self._cleaned(kept, changes)
             if cleaned == text:
                 return Normalized(text, tuple(changes), hits)
             text = cleaned
@@ -171,7 +175,10 @@ class Normalizer:
             if cleaned != text:
                 changes[name] = None
             text = cleaned
-        cut = truncated(text, self.settings.max_chars)
+        return self._cut(text, self.settings.max_chars, changes)
+
+    def _cut(self, text: str, max_chars: int, changes: dict[str, None]) -> str:
+        cut = truncated(text, max_chars)
         if cut != text:
             changes["truncation"] = None
         return cut
