@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Awaitable
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeVar
 
 from ..domain.completion import ChunkCollector, Completion
 from ..domain.event import EventKind
-from ..domain.prompt import Prompt
+from ..domain.prompt import Options, Prompt
 from ..errors import ConfigError, ProviderError, SessionLogError
 from .cache_key import cache_key, may_be_kept
 from .cached_answer import pack, unpack
@@ -42,6 +42,7 @@ class Calling:
         self._parts, self._journal, self._toolbox = parts, journal, toolbox
         self._streaming = streaming
         self._options = options_of(parts.config, parts.schema)
+        self._known_options: dict[tuple[str, bool], Options] = {}
         delay_s = parts.config.retry_delay_seconds
         self._ladder = Ladder(
             parts.endpoints,
@@ -101,10 +102,12 @@ class Calling:
 
     async def _prompt(self, endpoint: Endpoint) -> Prompt:
         state = self._journal.state
-        options = self._options(state.repairs > 0)
-        model = endpoint.model or endpoint.provider.model
-        if model is not None and model != options.model:
-            options = replace(options, model=model)
+        place = endpoint.name, state.repairs > 0
+        options = self._known_options.get(place)
+        if options is None:
+            options = self._options(state.repairs > 0)
+            model = endpoint.model or endpoint.provider.model or options.model
+            options = self._known_options[place] = replace(options, model=model)
         prompt = Prompt(tuple(state.messages), self._toolbox.specs, options)
         if self._parts.context is None or not state.depth:
             return prompt
@@ -115,29 +118,28 @@ class Calling:
         if parts.limiter is not None:
             await parts.limiter.acquire(state.session_id)
             await self._journal.tell(EventKind.RATE_LIMIT_ACQUIRED, session_id=state.session_id)
-        async with self._admitted(endpoint) as permit:
-            call = state.calls + 1
-            facts = {"endpoint": endpoint.name, "model": prompt.options.model}
-            await self._journal.record(EventKind.PROVIDER_CALL, call=call, **facts)
-            self.tried.append(endpoint.name)
-            with self._journal.span("provider_call", provider=endpoint.provider.name, **facts):
-                if self._streaming:
-                    return await self._streamed(endpoint, prompt, permit)
-                if key is None:
-                    return await self._whole(endpoint, prompt)
-                return await parts.flight.run(key, lambda: self._whole(endpoint, prompt))
+        if parts.breaker is None:
+            return await self._answered(endpoint, prompt, key, None)
+        async with parts.breaker.guard(endpoint.name) as permit:
+            return await self._answered(endpoint, prompt, key, permit)
+
+    async def _answered(
+        self, endpoint: Endpoint, prompt: Prompt, key: str | None, permit: Permit | None
+    ) -> Completion:
+        name, model = endpoint.name, prompt.options.model
+        call = self._journal.state.calls + 1
+        await self._journal.record(EventKind.PROVIDER_CALL, call=call, endpoint=name, model=model)
+        self.tried.append(name)
+        with self._journal.span("provider_call", provider=endpoint.provider.name, endpoint=name, model=model):
+            if self._streaming:
+                return await self._streamed(endpoint, prompt, permit)
+            if key is None:
+                return await self._whole(endpoint, prompt)
+            return await self._parts.flight.run(key, lambda: self._whole(endpoint, prompt))
 
     async def _whole(self, endpoint: Endpoint, prompt: Prompt) -> Completion:
         limit_s = self._parts.config.timeout_seconds
         return await within(self._parts.clock, limit_s, endpoint.provider.complete(prompt))
-
-    @asynccontextmanager
-    async def _admitted(self, endpoint: Endpoint) -> AsyncIterator[Permit | None]:
-        if self._parts.breaker is None:
-            yield None
-            return
-        async with self._parts.breaker.guard(endpoint.name) as permit:
-            yield permit
 
     async def _streamed(self, endpoint: Endpoint, prompt: Prompt, permit: Permit | None) -> Completion:
         clock, collector, guard = self._parts.clock, ChunkCollector(), self._guard()

@@ -162,8 +162,11 @@ def _executed(state: RunState, data: Mapping[str, Any]) -> None:
         return
     state.note("tool_calls")
     answers = [results[position] for position in range(len(results))]
-    moved = tuple(f"{call.name} {call.arguments_text}" for call in state.proposed)
-    state.turns.append((state.last.text, moved + tuple(answer.text for answer in answers)))
+    moved: tuple[str, ...] = ()
+    if state.last.text:
+        moved = tuple(f"{call.name} {call.arguments_text}" for call in state.proposed)
+        moved += tuple(answer.text for answer in answers)
+    state.turns.append((state.last.text, moved))
     state.messages.append(state.last.message)
     state.messages += answers
     state.depth += 1

@@ -20,6 +20,8 @@ from .truncation import truncated
 Step = tuple[str, Callable[[str], str]]
 
 _PASSES = 8
+_SHORTEST = 4
+_SHORTEST_LATIN = 10
 _RAW = 4  # cleaning makes text shorter: what is over this many times the limit is not even read
 
 
@@ -159,7 +161,7 @@ class Normalizer:
         With "neutralise" the attempts are removed, and what was JSON is JSON still; with "reject" the
         whole result is withheld. Hits inside JSON have their places in its strings, line by line.
         """
-        if not self.settings.enabled or self._find is None:
+        if not self.settings.enabled or self._find is None or _says_nothing(text):
             return Normalized(text)
         hits = hits_in_result(text, self._find)
         if not hits or self.settings.on_injection == "flag":
@@ -213,6 +215,11 @@ class Normalizer:
             where="Request.metadata",
             fix=f"send Request(..., metadata={{{missing[0]!r}: ...}})",
         )
+
+
+def _says_nothing(text: str) -> bool:
+    """Tell whether a text is too short for an instruction, as results of tools that compute are."""
+    return len(text) < _SHORTEST or (len(text) < _SHORTEST_LATIN and text.isascii())
 
 
 def _rejected(hit: Hit, *, in_text: bool) -> InvalidRequest:
