@@ -11,7 +11,7 @@ from ...errors import ConfigError
 from .costs import Cost
 
 _SNAPSHOT = re.compile(r"[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|latest)$")
-_CLAUDE = "https://platform.claude.com/docs/en/models"
+_CLAUDE = "https://platform.claude.com/docs/zh-CN/models"
 _READ = "2026-11-21"
 
 
@@ -92,7 +92,10 @@ PRICES = PriceTable(
         Price("claude-haiku-4-5", 1.0, 5.0, f"{_CLAUDE}/haiku-4-5/overview", _READ),
     ]
 )
-"""The few list prices that were read on their vendor's pages; give your own with `with_prices`."""
+"""The few list prices that were read on their vendor's pages, in copies whose own age is not known.
+
+Give your own with `with_prices`.
+"""
 
 
 def _bad(name: str, value: object, wanted: str) -> ConfigError:
