@@ -149,7 +149,7 @@ class Matcher:
         self.rule, self.language = rule, language
         self.row, *self.others = (_Row(part, language, tables) for part in rule.pattern.split(" & "))
 
-    @property
+    @cached_property
     def head(self) -> Phrases:
         """What a match begins with."""
         return self.row.steps[0][2]

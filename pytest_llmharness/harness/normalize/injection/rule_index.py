@@ -11,37 +11,42 @@ from .phrases import Phrases
 from .words import Word
 
 _STEM = 3  # letters a beginning is filed under; no beginning in the rules is shorter
+_Filed = tuple[Matcher, tuple[Phrases, ...]]  # a rule, and its pieces but the one it is filed by
 
 
 class RuleIndex:
     """Rules, filed by the piece of their pattern that says most."""
 
     def __init__(self, matchers: Iterable[Matcher]) -> None:
-        self._exact: dict[str, list[Matcher]] = {}
-        self._stems: dict[str, list[tuple[str, Matcher]]] = {}
+        self._exact: dict[str, list[_Filed]] = {}
+        self._stems: dict[str, list[tuple[str, _Filed]]] = {}
         for matcher in matchers:
-            anchor = max((matcher.head, *matcher.needs), key=_shortest_entry)
+            pieces = (matcher.head, *matcher.needs)
+            anchor = max(pieces, key=_shortest_entry)
+            filed = matcher, tuple(piece for piece in pieces if piece is not anchor)
             for word in anchor.first:
-                self._exact.setdefault(word, []).append(matcher)
+                self._exact.setdefault(word, []).append(filed)
             for prefix in anchor.prefixes:
-                self._stems.setdefault(prefix[:_STEM], []).append((prefix, matcher))
+                self._stems.setdefault(prefix[:_STEM], []).append((prefix, filed))
 
     def candidates(self, words: Set[str]) -> list[Matcher]:
         """Return the rules of which every piece can begin in a sentence of these words."""
-        found: dict[Matcher, None] = {}
+        filed: dict[_Filed, None] = {}
         for word in words:
-            found.update(dict.fromkeys(self._exact.get(word, ())))
-            for prefix, matcher in self._stems.get(word[:_STEM], ()):
+            filed.update(dict.fromkeys(self._exact.get(word, ())))
+            for prefix, one in self._stems.get(word[:_STEM], ()):
                 if word.startswith(prefix):
-                    found[matcher] = None
+                    filed[one] = None
         present = _Present(words)
-        return [
-            matcher for matcher in found if all(present[piece] for piece in (matcher.head, *matcher.needs))
-        ]
+        return [matcher for matcher, others in filed if all(map(present.__getitem__, others))]
 
-    def matches(self, sentence: Sequence[Word]) -> Iterator[tuple[Matcher, Match]]:
-        """Yield every rule that is found in the sentence, at each place it begins."""
-        for matcher in self.candidates({word.text for word in sentence}):
+    def matches(
+        self, sentence: Sequence[Word], candidates: Iterable[Matcher] | None = None
+    ) -> Iterator[tuple[Matcher, Match]]:
+        """Yield every rule, or every one of the candidates, at each place of the sentence it is found."""
+        if candidates is None:
+            candidates = self.candidates({word.text for word in sentence})
+        for matcher in candidates:
             head = matcher.head
             for place, word in enumerate(sentence):
                 if head.may_begin(word.text):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -48,7 +48,7 @@ def _hits(text: str, found: list[_Evidence], enough: float = _ENOUGH) -> Iterato
     for right, evidence in enumerate(found):
         while found[left].start < evidence.start - _REACH:
             left += 1
-        best = _best_by_name(found[left : right + 1])
+        best = _best_by_name(dict.fromkeys(found[left : right + 1]))
         if sum(best.values()) >= enough:
             strong.update(index for index in range(left, right + 1) if found[index].name in best)
     hits = (found[index] for index in sorted(strong))
@@ -56,7 +56,7 @@ def _hits(text: str, found: list[_Evidence], enough: float = _ENOUGH) -> Iterato
         yield Hit(kind, start, end, text[start:end], max(one.hidden for one in same))
 
 
-def _best_by_name(near: list[_Evidence]) -> dict[str, float]:
+def _best_by_name(near: Iterable[_Evidence]) -> dict[str, float]:
     """Return the most that each kind of evidence says, as far as it counts beside the others."""
     names = {one.name for one in near}
     best: dict[str, float] = {}
@@ -95,11 +95,12 @@ def _in_words(folded: Folded) -> Iterator[_Evidence]:
     rules = all_rules()
     for low, high in sentences(folded.text):
         plain = set(_WORD.findall(folded.text, low, high))
-        if all(map(str.isascii, plain)) and not rules.candidates(plain):
+        candidates = rules.candidates(plain) if all(map(str.isascii, plain)) else None
+        if candidates == []:
             continue
         sentence = words(folded.text, low, high, UNSPACED.vocabulary)
         conditional = is_conditional(sentence)
-        for matcher, match in rules.matches(sentence):
+        for matcher, match in rules.matches(sentence, candidates):
             rule = matcher.rule
             if rule.directed and not is_directed(sentence, match.first, match.head_end, matcher.language):
                 continue
