@@ -39,6 +39,8 @@ def options_of(config: HarnessConfig, schema: Schema | None) -> Callable[[bool],
         model=config.model,
         temperature=config.temperature,
         max_tokens=config.max_tokens,
+        top_p=config.top_p,
+        seed=config.seed,
         json_mode=config.json_mode,
         timeout_s=None,  # the harness keeps the time itself, on its own clock
     )

@@ -1,88 +1,37 @@
-"""The composition root: settings in, a harness with both faces out."""
+"""The harness as users hold it: async core, sync face."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from random import Random as Chance
 from types import TracebackType
 from typing import Any, Self
 
-from .adapters.clocks.system import SystemClock
-from .adapters.providers.known_servers import KNOWN_SERVERS
-from .domain.event import Event
-from .domain.request import Request
-from .domain.result import LLMResult
-from .errors import ConfigError
-from .harness.config import HarnessConfig
-from .harness.constrain import Constraints, Toolbox
-from .harness.context.assembler import ContextAssembler
-from .harness.degrade.backoff import Backoff
-from .harness.degrade.breaker import Breaker
-from .harness.degrade.ladder import Endpoint
-from .harness.degrade.messages import Messages
-from .harness.gate.budgets import Allowance
-from .harness.gate.decision import Gate
-from .harness.guardrails import Guardrails
-from .harness.normalize import Normalizer, as_request
-from .harness.observations import SafeTracer
-from .harness.orchestrator import Orchestrator
-from .harness.parts import Parts
-from .harness.state import RunState
-from .harness.validate import Validator
-from .ports.cache import Cache
-from .ports.clock import Clock
-from .ports.ids import Ids
-from .ports.limiter import RateLimiter
-from .ports.provider import Provider
-from .ports.random import Random
-from .ports.session_log import SessionLog
-from .ports.tool import Tool
-from .ports.tracer import Tracer
-from .schema import Schema
-
-PROVIDERS = (*KNOWN_SERVERS, "anthropic", "claude")
-
-
-def make_provider(
-    name: str,
-    *,
-    model: str | None = None,
-    base_url: str | None = None,
-    api_key: str | None = None,
-    clock: Clock | None = None,
-) -> Provider:
-    """Make a provider by name; its SDK is imported with the first call.
-
-    Args:
-        name: one of `PROVIDERS`; "claude" is another word for "anthropic".
-        model: the model to ask; None leaves it to `HarnessConfig.model`.
-        base_url: where the server is; None means the provider's usual place.
-        api_key: the key; None reads the provider's usual environment variable.
-        clock: times the calls; None means the system clock.
-
-    Raises:
-        ConfigError: no provider has this name.
-        MissingExtra: its SDK is not installed (raised by the first call).
-    """
-    clock = clock or SystemClock()
-    if name in KNOWN_SERVERS and name != "ollama":
-        from .adapters.providers.openai import OpenAIProvider
-
-        return OpenAIProvider(name=name, model=model, base_url=base_url, api_key=api_key, clock=clock)
-    if name == "ollama":
-        from .adapters.providers.ollama import OllamaProvider
-
-        return OllamaProvider(model=model, base_url=base_url, clock=clock)
-    if name in ("anthropic", "claude"):
-        from .adapters.providers.anthropic import AnthropicProvider
-
-        return AnthropicProvider(model=model, base_url=base_url, api_key=api_key, clock=clock)
-    raise ConfigError(
-        f"no provider has the name {name!r}",
-        where="Harness(provider)",
-        fix=f"use one of {', '.join(PROVIDERS)}, or pass an object with the Provider port",
-    )
+from ..domain.event import Event
+from ..domain.request import Request
+from ..domain.result import LLMResult
+from ..harness.config import HarnessConfig
+from ..harness.constrain import Constraints
+from ..harness.context.assembler import ContextAssembler
+from ..harness.degrade.backoff import Backoff
+from ..harness.degrade.breaker import Breaker
+from ..harness.degrade.messages import Messages
+from ..harness.gate.budgets import Allowance
+from ..harness.gate.decision import Gate
+from ..harness.guardrails import Guardrails
+from ..harness.normalize import Normalizer, as_request
+from ..harness.orchestrator import Orchestrator
+from ..harness.state import RunState
+from ..harness.validate import Validator
+from ..ports.cache import Cache
+from ..ports.clock import Clock
+from ..ports.ids import Ids
+from ..ports.limiter import RateLimiter
+from ..ports.provider import Provider
+from ..ports.random import Random
+from ..ports.session_log import SessionLog
+from ..ports.tool import Tool
+from ..ports.tracer import Tracer
+from .assembly import assembled
 
 
 class Harness:
@@ -143,35 +92,9 @@ class Harness:
         ids: Ids | None = None,
         random: Random | None = None,
     ) -> None:
-        clock, config = clock or SystemClock(), config or HarnessConfig()
-        models = (provider, *fallbacks)
-        made = [make_provider(one, clock=clock) if isinstance(one, str) else one for one in models]
-        self._orchestrator = Orchestrator(
-            Parts(
-                endpoints=tuple(map(Endpoint, made)),
-                clock=clock,
-                ids=ids or RandomIds(),
-                random=random or Chance(),  # noqa: S311 - for waits
-                config=config,
-                normalizer=normalizer or Normalizer(),
-                guardrails=guardrails,
-                system=system,
-                context=context or ContextAssembler(),
-                toolbox=Toolbox(tools, clock=clock, timeout_s=config.tool_timeout_seconds),
-                constraints=constraints,
-                cache=cache,
-                limiter=limiter,
-                breaker=breaker,
-                backoff=backoff,
-                messages=messages or Messages(),
-                schema=schema if schema is None or isinstance(schema, Schema) else Schema(schema),
-                validators=tuple(validators),
-                gate=gate,
-                allowances=tuple(allowances),
-                log=session_log,
-                tracer=None if tracer is None else SafeTracer(tracer),
-            )
-        )
+        settings = dict(locals())
+        del settings["self"]
+        self._orchestrator = Orchestrator(assembled(**settings))
 
     @property
     def provider(self) -> Provider:
@@ -221,25 +144,25 @@ class Harness:
 
     def run(self, request: Request | str) -> LLMResult:
         """Do what `arun` does, from sync code."""
-        from .adapters.executors.portal import portal
+        from ..adapters.executors.portal import portal
 
         return portal().run(self.arun(request))
 
     def resume(self, session_id: str, *, settle: Mapping[int, str | None] | None = None) -> LLMResult:
         """Do what `aresume` does, from sync code."""
-        from .adapters.executors.portal import portal
+        from ..adapters.executors.portal import portal
 
         return portal().run(self.aresume(session_id, settle=settle))
 
     def state_at(self, session_id: str, seq: int | None = None) -> RunState:
         """Do what `astate_at` does, from sync code."""
-        from .adapters.executors.portal import portal
+        from ..adapters.executors.portal import portal
 
         return portal().run(self.astate_at(session_id, seq))
 
     def close(self) -> None:
         """Do what `aclose` does, from sync code."""
-        from .adapters.executors.portal import portal
+        from ..adapters.executors.portal import portal
 
         portal().run(self.aclose())
 
@@ -258,11 +181,3 @@ class Harness:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-class RandomIds:
-    """Identifiers from the system's random source."""
-
-    def new(self) -> str:
-        """Return 16 hexadecimal digits."""
-        return secrets.token_hex(8)
