@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from os import PathLike
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,6 +33,7 @@ from ..ports.session_log import SessionLog
 from ..ports.tool import Tool
 from ..ports.tracer import Tracer
 from .assembly import assembled
+from .config_file import ConfigFile
 
 
 class Harness:
@@ -95,6 +97,40 @@ class Harness:
         settings = dict(locals())
         del settings["self"]
         self._orchestrator = Orchestrator(assembled(**settings))
+        self._file: ConfigFile | None = None
+
+    @classmethod
+    def from_config(cls, path: str | PathLike[str], **parts: Any) -> Self:
+        """Make a harness as a YAML file says.
+
+        ```yaml
+        harness: {preset: article_003, max_tool_depth: 5, allowed_tools: [search]}
+        provider: {name: ollama, model: "qwen2.5:7b"}
+        ```
+
+        A change of the file counts from the next run on; runs under way end as they began. While the
+        file says something that cannot work, the harness goes on as it was, and warns.
+
+        Args:
+            path: the file; docs/harness.schema.json says what it can hold.
+            parts: what `Harness` takes; it wins over the file.
+
+        Raises:
+            ConfigError: the file cannot be read or cannot work; it names the line.
+        """
+        file = ConfigFile(path, parts)
+        harness = cls(**file.arguments())
+        harness._file = file
+        return harness
+
+    def _current(self) -> Orchestrator:
+        """Return the orchestrator, made anew where the configuration file has changed."""
+        if self._file is not None and self._file.changed:
+            changed = self._file.new_arguments()
+            if changed is not None:
+                fresh = type(self)(**changed)
+                self._orchestrator = fresh._orchestrator  # noqa: SLF001 - its own class
+        return self._orchestrator
 
     @property
     def provider(self) -> Provider:
@@ -107,14 +143,14 @@ class Harness:
         Raises:
             ConfigError: the request or a setting cannot work.
         """
-        return await self._orchestrator.run(as_request(request))
+        return await self._current().run(as_request(request))
 
     def stream(self, request: Request | str) -> AsyncGenerator[Event, None]:
         """Yield what happens while it happens; the last event's data holds the result.
 
         Closing the generator early cancels the model call.
         """
-        return self._orchestrator.stream(as_request(request))
+        return self._current().stream(as_request(request))
 
     async def aresume(self, session_id: str, *, settle: Mapping[int, str | None] | None = None) -> LLMResult:
         """Go on with an interrupted session where its log ends; one that has ended gives its result.

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from concurrent.futures import Future
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -66,23 +66,14 @@ class _Call:
 
     async def end(self) -> None:
         """Wait for the function without blocking the event loop."""
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[None] = loop.create_future()
-
-        def wake() -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, ended)
-
+        ended: Future[None] = Future()
+        ended.set_running_or_notify_cancel()  # what runs in a thread cannot be cancelled
         with self._lock:
             if self.ended.acquire(blocking=False):
                 return
-            self._wake = wake
-        await ended
-
-
-def _settle(ended: asyncio.Future[None]) -> None:
-    if not ended.done():  # cancelled
-        ended.set_result(None)
+            self._wake = lambda: ended.set_result(None)
+        # asyncio's own chaining: by it a virtual clock knows that a thread is waited for.
+        await asyncio.wrap_future(ended)
 
 
 class _Worker:
