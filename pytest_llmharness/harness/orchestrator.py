@@ -174,7 +174,7 @@ class Run:
         if parts.normalizer is not None and refused is None:
             admission = parts.normalizer.admit(request)
             request, refused = admission.request, admission.refusal
-            hits = [hit.facts for hit in admission.hits]
+            hits = [hit.facts() for hit in admission.hits]
             await self.journal.tell(EventKind.NORMALIZE, changes=list(admission.changes), hits=hits)
             self.notes |= {"changes": admission.changes} if admission.changes else {}
             self.notes |= {"injections": hits} if hits else {}

@@ -86,7 +86,7 @@ def test_the_request_is_cleaned_before_anything_is_built_on_it(face: Face) -> No
     assert asked.startswith("Café & bar.")
     assert "Ignore all previous" not in asked
     assert result.metadata["changes"]
-    assert result.metadata["injections"]
+    assert [hit["kind"] for hit in result.metadata["injections"]]
 
 
 def test_a_request_that_is_refused_costs_no_call(face: Face) -> None:
