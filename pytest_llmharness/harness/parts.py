@@ -45,7 +45,7 @@ class Parts:
         cache: answers that are kept; None keeps none.
         limiter: hands out slots for model calls; None means no limit.
         breaker: leaves endpoints alone that fail; None asks them always.
-        backoff: the waits between retries; None means the fixed delay of the settings.
+        backoff: the waits between retries; None lets them grow from the delay of the settings, with jitter.
         messages: what users are told of an outage.
         schema, validators: what an answer must satisfy.
         gate: decides about calls with side effects; None lets all run.
