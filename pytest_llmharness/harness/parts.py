@@ -11,6 +11,7 @@ from ..ports.ids import Ids
 from ..ports.limiter import RateLimiter
 from ..ports.random import Random
 from ..ports.session_log import SessionLog
+from ..ports.store import ConversationStore
 from ..ports.tracer import Tracer
 from ..schema import Schema
 from .config import HarnessConfig
@@ -50,6 +51,7 @@ class Parts:
         schema, validators: what an answer must satisfy.
         gate: decides about calls with side effects; None lets all run.
         allowances: what a session may spend on tool calls.
+        store: keeps the turns of conversations; None keeps none beyond the log.
         log: keeps the sessions; None means that none can be resumed.
         tracer: told what happens; None means nobody is.
     """
@@ -74,6 +76,7 @@ class Parts:
     validators: tuple[Validator, ...] = ()
     gate: Gate | None = None
     allowances: tuple[Allowance, ...] = ()
+    store: ConversationStore | None = None
     log: SessionLog | None = None
     tracer: Tracer | None = None
     flight: SingleFlight[Completion] = field(default_factory=SingleFlight)
