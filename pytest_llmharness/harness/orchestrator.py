@@ -242,7 +242,7 @@ class Run:
             text = guarded.text
         checked = check(text, parts.schema, parts.validators)
         if checked.valid:
-            await self.succeed(text, checked.value)
+            await self.succeed(text, checked)
             return
         await self.journal.record(EventKind.VALIDATION_FAILED, call=state.calls, problems=checked.problems)
         if state.repairs >= parts.config.max_retries:
@@ -254,11 +254,11 @@ class Run:
 
     # --- the ends ---
 
-    async def succeed(self, text: str, value: Any) -> None:
+    async def succeed(self, text: str, checked: Check) -> None:
         """End with an accepted answer."""
         await self.calling.keep()
         await self.memory.save(self.state.last.message)
-        await self.end(text, success=True, value=value)
+        await self.end(text, success=True, value=checked.value, edits=checked.edits)
 
     async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:
         """End at a limit of the settings."""

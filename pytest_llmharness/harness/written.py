@@ -18,6 +18,7 @@ from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..domain.usage import Timing, Usage
 from ..errors import Explained, HarnessError, SessionLogError
+from ..parsing import Edit
 
 VERSION = 1
 """Of the written form; it stands in the first event of every session."""
@@ -111,29 +112,25 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, str | int | float | bool)
 
 
+_FACTS = (
+    *("content", "model", "tokens_in", "tokens_out", "duration_ms", "ttft_ms"),
+    *("success", "retries", "score"),
+)
+
+
 def _result(result: LLMResult) -> dict[str, Any]:
-    metadata = {
-        name: _error(value) if isinstance(value, HarnessError) else value
-        for name, value in result.metadata.items()
-    }
-    facts = (
-        "content",
-        "model",
-        "tokens_in",
-        "tokens_out",
-        "duration_ms",
-        "ttft_ms",
-        "success",
-        "retries",
-        "score",
-    )
-    return {**{name: getattr(result, name) for name in facts}, "metadata": metadata}
+    metadata = dict(result.metadata)
+    if isinstance(metadata.get("error"), HarnessError):
+        metadata["error"] = _error(metadata["error"])
+    metadata["edits"] = [[*edit.span, edit.rule] for edit in metadata.get("edits", ())]
+    return {**{name: getattr(result, name) for name in _FACTS}, "metadata": metadata}
 
 
 def _to_result(data: Mapping[str, Any]) -> LLMResult:
     metadata = dict(data["metadata"])
     if isinstance(metadata.get("error"), dict):
         metadata["error"] = _to_error(metadata["error"])
+    metadata["edits"] = tuple(Edit((start, end), rule) for start, end, rule in metadata["edits"])
     return LLMResult(**{**data, "metadata": metadata})
 
 
