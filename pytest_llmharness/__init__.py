@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .adapters.clocks.virtual import VirtualClock as VirtualClock
     from .adapters.providers.scripted import ScriptedProvider as ScriptedProvider
+    from .adapters.stores.memory_session_log import MemorySessionLog as MemorySessionLog
+    from .adapters.stores.sqlite_session_log import SqliteSessionLog as SqliteSessionLog
     from .adapters.tools.function import tool as tool
     from .domain import fault as fault
     from .domain.message import Message as Message
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .errors import HarnessError as HarnessError
     from .errors import MaxRetriesExceeded as MaxRetriesExceeded
     from .errors import UnrepairableJSON as UnrepairableJSON
+    from .harness.acting import idempotency_key as idempotency_key
     from .harness.config import HarnessConfig as HarnessConfig
     from .parsing import Coerced as Coerced
     from .parsing import OutputParser as OutputParser
@@ -58,6 +61,7 @@ _HOMES = {
     "HarnessError": "errors",
     "LLMResult": "domain.result",
     "MaxRetriesExceeded": "errors",
+    "MemorySessionLog": "adapters.stores.memory_session_log",
     "Message": "domain.message",
     "OutputParser": "parsing",
     "ParseEvent": "parsing",
@@ -69,6 +73,7 @@ _HOMES = {
     "Schema": "schema",
     "ScriptedProvider": "adapters.providers.scripted",
     "SessionLog": "ports.session_log",
+    "SqliteSessionLog": "adapters.stores.sqlite_session_log",
     "Tool": "ports.tool",
     "ToolCall": "domain.tool",
     "ToolSpec": "domain.tool",
@@ -79,6 +84,7 @@ _HOMES = {
     "VirtualClock": "adapters.clocks.virtual",
     "coerce_json": "parsing",
     "fault": "domain.fault",
+    "idempotency_key": "harness.acting",
     "repair_json": "parsing",
     "tool": "adapters.tools.function",
 }
@@ -95,6 +101,7 @@ __all__ = [
     "HarnessError",
     "LLMResult",
     "MaxRetriesExceeded",
+    "MemorySessionLog",
     "Message",
     "OutputParser",
     "ParseEvent",
@@ -106,6 +113,7 @@ __all__ = [
     "Schema",
     "ScriptedProvider",
     "SessionLog",
+    "SqliteSessionLog",
     "Tool",
     "ToolCall",
     "ToolSpec",
@@ -117,6 +125,7 @@ __all__ = [
     "__version__",
     "coerce_json",
     "fault",
+    "idempotency_key",
     "repair_json",
     "tool",
 ]

@@ -384,6 +384,15 @@ def test_what_a_tool_returns_reaches_the_model(value: Any, told: str) -> None:
     assert text == told or (told.endswith(" ") and text.startswith(told))
 
 
+@pytest.mark.parametrize(("own", "asked"), [("mine", "mine"), (None, "theirs")])
+def test_the_model_asked_is_the_providers_own_or_the_settings(own: str | None, asked: str) -> None:
+    """A provider that names its model is asked for it; else the settings say which."""
+    provider = ScriptedProvider(["fine"], model=own or "")
+    provider.model = own
+    Harness(provider, config=HarnessConfig(model="theirs"), clock=VirtualClock()).run("go")
+    assert provider.prompts[0].options.model == asked
+
+
 def test_tool_rounds_are_bounded() -> None:
     """D17.7: the fourth round is refused and the result says which limit it was."""
     result, provider, _ = run([ToolCall("add", {"a": 1, "b": 2})] * 9, tools=[add])

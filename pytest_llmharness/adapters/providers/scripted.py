@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from ...domain.completion import Chunk, Completion, FinishReason, ToolCallDelta
 from ...domain.fault import Fault
+from ...domain.message import Message
 from ...domain.prompt import Prompt
 from ...domain.tool import ToolCall
 from ...domain.usage import Timing, Usage
@@ -57,6 +58,7 @@ class ScriptedProvider:
         self._clock = clock
         self._chunk_chars = chunk_chars
         self.prompts: list[Prompt] = []
+        self._counted: tuple[tuple[Message, ...], int] = (), 0
 
     @property
     def remaining(self) -> int:
@@ -128,7 +130,7 @@ class ScriptedProvider:
         text = answer if isinstance(answer, str) else ""
         calls = _calls(answer)
         finish: FinishReason = "tool_calls" if calls else "stop"
-        asked = sum(len(message.text.split()) for message in prompt.messages)
+        asked = self._words(prompt.messages)
         elapsed_ms = (self._now() - started) * 1e3
         return Completion(
             text=text,
@@ -138,6 +140,15 @@ class ScriptedProvider:
             timing=Timing(elapsed_ms, elapsed_ms),
             model=prompt.options.model or self.model or "",
         )
+
+    def _words(self, messages: tuple[Message, ...]) -> int:
+        """Count words; of a conversation that has only grown, just the new turns."""
+        counted, words = self._counted
+        if not counted or len(counted) > len(messages) or messages[len(counted) - 1] is not counted[-1]:
+            counted, words = (), 0
+        words += sum(len(message.text.split()) for message in messages[len(counted) :])
+        self._counted = messages, words
+        return words
 
     def _pieces(self, text: str) -> Iterable[str]:
         step = self._chunk_chars
