@@ -194,7 +194,7 @@ def test_a_busy_server_gets_the_time_it_asks_for(scripted: Callable[..., Scripte
 def test_a_model_that_hangs_is_given_up(scripted: Callable[..., Scripted]) -> None:
     desk = scripted(*[fault.hang()] * 3, says("technical", 0.9), extracts(CRASH))
     assert desk.sort(CRASH)["route"] == "engineering-queue"
-    assert desk.clock.now() == 3 * 60 + 2  # three limits of a minute, and two pauses
+    assert 3 * 60 < desk.clock.now() < 3 * 60 + 10  # three limits of a minute, and two pauses
 
 
 def test_facts_that_break_the_schema_are_asked_for_again(scripted: Callable[..., Scripted]) -> None:

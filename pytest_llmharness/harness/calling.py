@@ -18,7 +18,7 @@ from .degrade.backoff import Backoff
 from .degrade.breaker import Permit
 from .degrade.failure import named
 from .degrade.ladder import Endpoint, FallBack, Ladder, Retry
-from .degrade.service import stale_answer
+from .degrade.stale import stale_answer
 from .eager import within
 from .guarded_stream import GuardedStream
 from .journal import Journal
@@ -48,7 +48,7 @@ class Calling:
             parts.endpoints,
             random=parts.random,
             retries=parts.config.max_retries,
-            backoff=parts.backoff or Backoff(base_s=delay_s, factor=1, jitter_s=0, longest_s=delay_s),
+            backoff=parts.backoff or Backoff(base_s=delay_s, jitter_s=delay_s),
         )
         self._answers: dict[str, tuple[Prompt, Completion]] = {}
         self._wanted: str | None = None
