@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .adapters.clocks.system import SystemClock as SystemClock
     from .adapters.clocks.virtual import VirtualClock as VirtualClock
+    from .adapters.executors.asyncio import AsyncioExecutor as AsyncioExecutor
     from .adapters.providers.scripted import ScriptedProvider as ScriptedProvider
     from .adapters.stores.memory_session_log import MemorySessionLog as MemorySessionLog
     from .adapters.stores.sqlite_session_log import SqliteSessionLog as SqliteSessionLog
@@ -51,6 +53,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Approver": "ports.approver",
+    "AsyncioExecutor": "adapters.executors.asyncio",
     "Cache": "ports.cache",
     "CassetteMiss": "errors",
     "Clock": "ports.clock",
@@ -74,6 +77,7 @@ _HOMES = {
     "ScriptedProvider": "adapters.providers.scripted",
     "SessionLog": "ports.session_log",
     "SqliteSessionLog": "adapters.stores.sqlite_session_log",
+    "SystemClock": "adapters.clocks.system",
     "Tool": "ports.tool",
     "ToolCall": "domain.tool",
     "ToolSpec": "domain.tool",
@@ -91,6 +95,7 @@ _HOMES = {
 
 __all__ = [
     "Approver",
+    "AsyncioExecutor",
     "Cache",
     "CassetteMiss",
     "Clock",
@@ -114,6 +119,7 @@ __all__ = [
     "ScriptedProvider",
     "SessionLog",
     "SqliteSessionLog",
+    "SystemClock",
     "Tool",
     "ToolCall",
     "ToolSpec",

@@ -59,7 +59,8 @@ class LLMResult:
         retries: model calls beyond the first that a failure made necessary.
         score: quality in 0..1, or None where nothing scored it.
         metadata: "value" (the validated object), "edits" (what was mended to read it, with the
-            bytes of the answer without its thinking), "session_id", "failure_reason", "error", "attempts".
+            bytes of the answer without its thinking), "session_id", "failure_reason", "error",
+            "attempts", and as "request" the request's own metadata.
     """
 
     content: str

@@ -286,6 +286,8 @@ class Run:
         )
         self.notes |= self.memory.facts
         told = {"tried": calling.tried, "cached": calling.cached, "degraded": calling.degraded}
+        asked = state.request.metadata if state.request is not None else {}
+        facts |= {"request": dict(asked)} if asked else {}
         if success and calling.degraded:
             facts["notice"] = calling.notice(state.last.model)
         result = LLMResult(
@@ -306,7 +308,7 @@ class Run:
             },
         )
         if self.parts.tracer is not None:
-            self.parts.tracer.event(LLM_CALL, llm_call(result))
+            self.parts.tracer.event(LLM_CALL, llm_call(result, task=str(asked.get("task", ""))))
         await self.journal.record(EventKind.ORCHESTRATE_COMPLETE, result=result)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from os import PathLike
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..domain.event import Event
 from ..domain.request import Request
@@ -27,6 +27,7 @@ from ..ports.approver import Approver
 from ..ports.cache import Cache
 from ..ports.clock import Clock
 from ..ports.counter import TokenCounter
+from ..ports.executor import Executor
 from ..ports.ids import Ids
 from ..ports.limiter import RateLimiter
 from ..ports.provider import Provider
@@ -38,6 +39,9 @@ from ..ports.tool import Tool
 from ..ports.tracer import Tracer
 from .assembly import assembled
 from .config_file import ConfigFile
+
+if TYPE_CHECKING:
+    from ..harness.batch import Progress
 
 
 class Harness:
@@ -164,6 +168,44 @@ class Harness:
         """
         return self._current().stream(as_request(request))
 
+    async def abatch(
+        self,
+        requests: Iterable[Request | str] | AsyncIterable[Request | str],
+        *,
+        max_workers: int = 3,
+        executor: Executor | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+    ) -> list[LLMResult]:
+        """Run many requests side by side; the results come in the order of the requests.
+
+        Every request has its result: one that cannot be run has a failed one, and the others go on.
+
+        ```python
+        results = harness.batch(["first ticket", "second ticket"], max_workers=3)
+        values = [result.unwrap() for result in results if result.success]
+        ```
+
+        Args:
+            requests: the input; it is read only as far as workers are free.
+            max_workers: requests that run at once; a warning says where the server works on fewer.
+            executor: where they run; None means tasks of the running loop.
+            on_progress: called after each request, in the order they end.
+
+        Raises:
+            ConfigError: `max_workers` is below 1.
+        """
+        from ..adapters.executors.asyncio import AsyncioExecutor
+        from ..harness.batch import Batch, BatchSettings, results
+
+        batch = Batch(
+            self.arun,
+            executor=executor or AsyncioExecutor(),
+            settings=BatchSettings(max_workers),
+            on_progress=on_progress,
+            provider=self.provider.name,
+        )
+        return results(await batch.run(requests))
+
     async def aresume(self, session_id: str, *, settle: Mapping[int, str | None] | None = None) -> LLMResult:
         """Go on with an interrupted session where its log ends; one that has ended gives its result.
 
@@ -195,6 +237,21 @@ class Harness:
         from ..adapters.executors.portal import portal
 
         return portal().run(self.arun(request))
+
+    def batch(
+        self,
+        requests: Iterable[Request | str] | AsyncIterable[Request | str],
+        *,
+        max_workers: int = 3,
+        executor: Executor | None = None,
+        on_progress: Callable[[Progress], object] | None = None,
+    ) -> list[LLMResult]:
+        """Do what `abatch` does, from sync code."""
+        from ..adapters.executors.portal import portal
+
+        return portal().run(
+            self.abatch(requests, max_workers=max_workers, executor=executor, on_progress=on_progress)
+        )
 
     def resume(self, session_id: str, *, settle: Mapping[int, str | None] | None = None) -> LLMResult:
         """Do what `aresume` does, from sync code."""

@@ -472,6 +472,18 @@ def test_history_and_session_are_kept() -> None:
     assert result.metadata["session_id"] == "s1"
 
 
+@pytest.mark.parametrize("script", [["ok"], [fault.server_error()] * 3], ids=["success", "failure"])
+def test_what_a_request_carries_comes_back(script: list[Any], caplog: pytest.LogCaptureFixture) -> None:
+    """A28: its metadata is in the result, apart from the run's own, and its task is in the log."""
+    caplog.set_level("INFO", "llm-harness")
+    metadata = {"task": "triage", "ticket": 7, "failure_reason": "none of ours"}
+    result, _, _ = run(script, Request("go", metadata=metadata), config=HarnessConfig(enable_tracing=True))
+    assert result.metadata["request"] == metadata
+    assert result.metadata.get("failure_reason") == (None if result.success else "provider_unavailable")
+    calls = [record for record in caplog.records if record.getMessage() == "llm_call"]
+    assert [vars(record)["task"] for record in calls] == ["triage"]
+
+
 def test_a_request_of_the_wrong_kind_is_refused() -> None:
     """A number is no request."""
     with pytest.raises(ConfigError, match="int is no request"):
