@@ -77,3 +77,10 @@ class Parts:
     log: SessionLog | None = None
     tracer: Tracer | None = None
     flight: SingleFlight[Completion] = field(default_factory=SingleFlight)
+
+    @property
+    def direct(self) -> bool:
+        """Whether nobody outside is asked between one model call or tool call and the next."""
+        between = (self.cache, self.limiter, self.breaker, self.gate)
+        trims = self.context is not None and self.context.trims_growth
+        return not trims and all(part is None for part in between)

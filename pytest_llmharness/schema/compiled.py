@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from ..domain.json_text import encoder
 from ..errors import ConfigError, InvalidSchema
 from . import hint, phrase, source
 from .verdict import Verdict, Violation
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from .._native._core import _Finding as Finding
 
 Formats: TypeAlias = bool | Mapping[str, Callable[[str], object]]
+
+_encode = encoder()
 
 DRAFTS = ("4", "6", "7", "2019-09", "2020-12")
 
@@ -121,7 +124,7 @@ class Schema:
 
     def accepts_value(self, value: Any) -> bool:
         """Whether a Python object, as JSON, satisfies the schema."""
-        return source.first_inexpressible(value) is None and self.accepts(json.dumps(value))
+        return source.first_inexpressible(value) is None and self.accepts(_encode(value))
 
     def check_value(self, value: Any) -> Verdict:
         """Return the verdict on a Python object; what JSON cannot express is a violation."""

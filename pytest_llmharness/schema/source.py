@@ -15,6 +15,7 @@ from ..errors import InvalidSchema, MissingExtra
 from . import text
 
 _HALF = "it holds half of a character (a lone surrogate)"
+_SMALL = 2.0**1023
 _FIX = "pass a dict, a bool, JSON text, a Pydantic model class or a Python type"
 
 
@@ -50,6 +51,8 @@ def first_inexpressible(value: Any, pointer: str = "", depth: int = 0) -> tuple[
     JSON knows None, booleans, finite numbers, strings, lists (and tuples) and dicts with string
     keys, nested at most 128 deep.
     """
+    if type(value) is dict and all(map(_is_plain, value, value.values())):
+        return None
     if not isinstance(value, (list, tuple, dict)):
         fault = _fault_of_scalar(value)
         return (pointer, *fault) if fault else None
@@ -65,6 +68,16 @@ def first_inexpressible(value: Any, pointer: str = "", depth: int = 0) -> tuple[
         if found:
             return found
     return None
+
+
+def _is_plain(key: Any, member: Any) -> bool:
+    """Tell at a glance what is true of most: a name, and a short text or a number."""
+    if type(key) is not str or not key.isascii():
+        return False
+    kind = type(member)
+    if kind is str:
+        return bool(member.isascii())
+    return kind is bool or member is None or (kind in (int, float) and -_SMALL < member < _SMALL)
 
 
 def _fault_of_scalar(value: Any) -> tuple[str, str] | None:
