@@ -15,13 +15,16 @@ def encoder(**settings: Any) -> Callable[[Any], str]:
     small one.
 
     Args:
-        settings: those of `json.JSONEncoder`; values that hold themselves end in a RecursionError.
+        settings: those of `json.JSONEncoder` but for `indent`. Values that hold themselves end in a
+            RecursionError.
     """
     made = json.JSONEncoder(**settings, check_circular=False)
     make: Any = getattr(json.encoder, "c_make_encoder", None)
-    if make is None or made.indent is not None:
+    if make is None:
         return made.encode
-    texts = getattr(json.encoder, "encode_basestring_ascii" if made.ensure_ascii else "encode_basestring")
+    texts: Any = getattr(
+        json.encoder, "encode_basestring_ascii" if made.ensure_ascii else "encode_basestring"
+    )
     write = make(
         None,
         made.default,
@@ -35,6 +38,7 @@ def encoder(**settings: Any) -> Callable[[Any], str]:
     )
 
     def encode(value: Any) -> str:
-        return texts(value) if isinstance(value, str) else "".join(write(value, 0))  # type: ignore[no-any-return]
+        text: str = texts(value) if isinstance(value, str) else "".join(write(value, 0))
+        return text
 
     return encode

@@ -171,9 +171,7 @@ class Acting:
         state = self._journal.state
         last = len(state.results) + 1 == len(state.proposed)
         write = self._journal.note if last else self._journal.record
-        await write(
-            EventKind.TOOL_RESULT, position=position, tool=call.name, id=call.id, ok=ok, text=text
-        )
+        await write(EventKind.TOOL_RESULT, position=position, tool=call.name, id=call.id, ok=ok, text=text)
 
     def _name(self, position: int) -> str:
         state = self._journal.state

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..domain.completion import ChunkCollector, Completion
 from ..domain.event import EventKind
@@ -15,15 +15,16 @@ from .cache_key import cache_key, may_be_kept
 from .cached_answer import pack, unpack
 from .constrain import Toolbox
 from .degrade.backoff import Backoff
-from .degrade.breaker import Permit
 from .degrade.failure import named
 from .degrade.ladder import Endpoint, FallBack, Ladder, Retry
-from .degrade.service import stale_answer
 from .eager import within
-from .guarded_stream import GuardedStream
-from .journal import Journal
 from .parts import Parts
 from .prompt import options_of
+
+if TYPE_CHECKING:
+    from .degrade.breaker import Permit
+    from .guarded_stream import GuardedStream
+    from .journal import Journal
 
 Value = TypeVar("Value")
 
@@ -195,6 +196,8 @@ class Calling:
         if isinstance(step, FallBack):
             await journal.tell(EventKind.FALLBACK, endpoint=step.endpoint.name)
             return None
+        from .degrade.service import stale_answer
+
         saved = await stale_answer(self._parts.cache, key, failure)
         if saved is None:
             return failure

@@ -6,18 +6,20 @@ import json
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields, is_dataclass
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..domain.message import Message
 from ..domain.tool import ToolCall, ToolSpec
 from ..errors import ConfigError
 from ..ports.clock import Clock
 from ..ports.tool import Tool
-from ..schema import Schema
 from .action_schema import action_schema, closed, defaults_of
 from .eager import within
 from .gate.budgets import Account, Charge, quotas
 from .refusal import Refusal
+
+if TYPE_CHECKING:
+    from ..schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Toolbox:
     ) -> None:
         self._tools: dict[str, _Known] = {}
         for tool in tools:
+            from ..schema import Schema
+
             spec = closed(_spec_of(tool))
             if spec.name in self._tools:
                 raise ConfigError(
@@ -110,9 +114,7 @@ class Toolbox:
         self._layers = layers
         limits = tuple(limit for layer in layers for limit in quotas(layer.quotas))
         self._account = Account(limits, history=history, layer="constrain")
-        self._open = {
-            name: known for name, known in self._tools.items() if not self._forbidden(known.spec)
-        }
+        self._open = {name: known for name, known in self._tools.items() if not self._forbidden(known.spec)}
         self._specs = tuple(known.spec for known in self._open.values())
 
     def session(self, constraints: Constraints | None = None, history: Iterable[Charge] = ()) -> Toolbox:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..schema import Schema
+if TYPE_CHECKING:
+    from ..schema import Schema
+
 
 Validator: TypeAlias = Callable[[Any], str | None]
 

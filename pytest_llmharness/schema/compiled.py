@@ -124,7 +124,8 @@ class Schema:
 
     def accepts_value(self, value: Any) -> bool:
         """Whether a Python object, as JSON, satisfies the schema."""
-        return source.first_inexpressible(value) is None and self.accepts(_encode(value))
+        fits = source.is_plain(value) or source.first_inexpressible(value) is None
+        return fits and self.accepts(_encode(value))
 
     def check_value(self, value: Any) -> Verdict:
         """Return the verdict on a Python object; what JSON cannot express is a violation."""

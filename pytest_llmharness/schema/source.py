@@ -51,8 +51,6 @@ def first_inexpressible(value: Any, pointer: str = "", depth: int = 0) -> tuple[
     JSON knows None, booleans, finite numbers, strings, lists (and tuples) and dicts with string
     keys, nested at most 128 deep.
     """
-    if type(value) is dict and all(map(_is_plain, value, value.values())):
-        return None
     if not isinstance(value, (list, tuple, dict)):
         fault = _fault_of_scalar(value)
         return (pointer, *fault) if fault else None
@@ -70,8 +68,12 @@ def first_inexpressible(value: Any, pointer: str = "", depth: int = 0) -> tuple[
     return None
 
 
+def is_plain(value: Any) -> bool:
+    """Tell at a glance what most arguments of tools are: names with texts and numbers, all of them JSON."""
+    return type(value) is dict and all(map(_is_plain, value, value.values()))
+
+
 def _is_plain(key: Any, member: Any) -> bool:
-    """Tell at a glance what is true of most: a name, and a short text or a number."""
     if type(key) is not str or not key.isascii():
         return False
     kind = type(member)

@@ -5,35 +5,37 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from os import PathLike
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ..domain.event import Event
 from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..harness.config import HarnessConfig
 from ..harness.constrain import Constraints
-from ..harness.context.assembler import ContextAssembler
-from ..harness.degrade.backoff import Backoff
-from ..harness.degrade.breaker import Breaker
-from ..harness.degrade.messages import Messages
-from ..harness.gate.budgets import Allowance
-from ..harness.gate.decision import Gate
-from ..harness.guardrails import Guardrails
 from ..harness.normalize import Normalizer, as_request
 from ..harness.orchestrator import Orchestrator
-from ..harness.state import RunState
-from ..harness.validate import Validator
-from ..ports.cache import Cache
-from ..ports.clock import Clock
-from ..ports.ids import Ids
-from ..ports.limiter import RateLimiter
-from ..ports.provider import Provider
-from ..ports.random import Random
-from ..ports.session_log import SessionLog
-from ..ports.tool import Tool
-from ..ports.tracer import Tracer
 from .assembly import assembled
-from .config_file import ConfigFile
+
+if TYPE_CHECKING:
+    from ..harness.context.assembler import ContextAssembler
+    from ..harness.degrade.backoff import Backoff
+    from ..harness.degrade.breaker import Breaker
+    from ..harness.degrade.messages import Messages
+    from ..harness.gate.budgets import Allowance
+    from ..harness.gate.decision import Gate
+    from ..harness.guardrails import Guardrails
+    from ..harness.state import RunState
+    from ..harness.validate import Validator
+    from ..ports.cache import Cache
+    from ..ports.clock import Clock
+    from ..ports.ids import Ids
+    from ..ports.limiter import RateLimiter
+    from ..ports.provider import Provider
+    from ..ports.random import Random
+    from ..ports.session_log import SessionLog
+    from ..ports.tool import Tool
+    from ..ports.tracer import Tracer
+    from .config_file import ConfigFile
 
 
 class Harness:
@@ -118,6 +120,8 @@ class Harness:
         Raises:
             ConfigError: the file cannot be read or cannot work; it names the line.
         """
+        from .config_file import ConfigFile
+
         file = ConfigFile(path, parts)
         harness = cls(**file.arguments())
         harness._file = file

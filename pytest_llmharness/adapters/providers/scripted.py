@@ -53,8 +53,7 @@ class ScriptedProvider:
         clock: Clock | None = None,
         chunk_chars: int = 8,
     ) -> None:
-        self._steps = _checked_script(script)
-        self._read = [None if callable(step) else _read(step) for step in self._steps]
+        self._steps = [step if callable(step) else _read(step) for step in _checked_script(script)]
         self.model: str | None = model
         self._clock = clock
         self._chunk_chars = chunk_chars
@@ -106,9 +105,7 @@ class ScriptedProvider:
                 fix="add a step to the script, or bound the harness (HarnessConfig(max_retries=...))",
             )
         step = self._steps[position - 1]
-        if not callable(step):
-            return self._read[position - 1]
-        return _read(_checked(step(prompt), position, "returned"))
+        return _read(_checked(step(prompt), position, "returned")) if callable(step) else step
 
     async def _failure(self, fault: Fault, prompt: Prompt) -> ProviderError:
         if fault.kind != "hang":

@@ -133,7 +133,6 @@ def mapping(member: Form | None) -> Form:
 
 def record(fields: Mapping[str, Field], make: Callable[..., Any], kind: type | None = None) -> Form:
     """Return the form of a JSON object with these members and no others, made by `make(**members)`."""
-
     required = {name for name, field in fields.items() if field.required}
     builders = {name: field.form.build for name, field in fields.items()}
 
