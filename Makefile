@@ -8,12 +8,13 @@ export LLMHARNESS_RUST := required
 # Without written bytecode pytest rewrites hypothesis anew in each of the runs inside the tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test bench lint types golden core clean
+.PHONY: help demo test bench peers lint types golden core clean
 
 help:
 	@echo "make demo    the example suite: replayed offline, then live on a real model server"
 	@echo "make test    the whole test suite"
 	@echo "make bench   every promised speed beside its named peer"
+	@echo "make peers   the libraries that make bench compares us with, each in an environment of its own"
 	@echo "make lint    ruff, floors (import-linter), rustfmt, clippy"
 	@echo "make types   mypy --strict"
 	@echo "make golden  renew what humans read and tests compare"
@@ -43,6 +44,14 @@ test: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench
+
+PEERS := $(patsubst bench/peers/%.txt,.cache/peers/%/.ready,$(wildcard bench/peers/*.txt))
+peers: $(PEERS)
+
+.cache/peers/%/.ready: bench/peers/%.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --no-deps --require-virtualenv --requirement $<
+	@touch $@
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -19,7 +19,8 @@ class Row:
         ours_s, peer_s: the best of several runs.
         faster: the target where we are to be so many times faster.
         slower: the target where we may be at most so many times slower.
-        extra_s: the target where we may take at most so much longer, in seconds.
+        extra_s: the target where we may take at most so much longer, in seconds. Without any of the
+            three the row has no target: it only shows what was measured.
     """
 
     work: str
@@ -49,8 +50,10 @@ class Row:
         if self.slower is not None:
             ratio = self.ours_s / self.peer_s
             return f"{ratio:.2f}x as long", f"<= {self.slower:g}x", ratio <= self.slower
-        wanted, ratio = self.faster or 1.0, self.peer_s / self.ours_s
-        return f"{ratio:.2f}x as fast", f">= {wanted:g}x", ratio >= wanted
+        ratio = self.peer_s / self.ours_s
+        if self.faster is None:
+            return f"{ratio:.2g}x as fast", "none", True
+        return f"{ratio:.2f}x as fast", f">= {self.faster:g}x", ratio >= self.faster
 
 
 HEAD = f"{'work':<34} {'beside':<30} {'ours':>9} {'peer':>9} {'figure':>14} {'target':>10}"

@@ -74,7 +74,7 @@ class SqliteSessionLog:
         self._connection: sqlite3.Connection | None = None
         self._waiting: list[tuple[Row, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._committing = False
-        self._process = os.getpid()
+        self._process, self._left_behind = os.getpid(), list[sqlite3.Connection | None]()
         # Opened now, for it takes as long as many appends. What fails here fails again, and is told, there.
         with suppress(sqlite3.Error):
             self._open()
@@ -220,7 +220,7 @@ class SqliteSessionLog:
     def _open(self) -> sqlite3.Connection:
         if self._process != os.getpid():
             # A connection must not be used, nor closed, on the other side of a fork.
-            _left_behind.append(self._connection)
+            self._left_behind.append(self._connection)
             self._process, self._connection = os.getpid(), None
         if self._connection is None:
             connection = sqlite3.connect(
@@ -255,9 +255,6 @@ class SqliteSessionLog:
             where=self._path,
             fix="check that it is a SQLite file in a folder you can write to, and that the disk has room",
         )
-
-
-_left_behind: list[sqlite3.Connection | None] = []
 
 
 def _statement(row: Row) -> str:
