@@ -69,4 +69,4 @@ core: $(READY)
 	$(BIN)/python -c "from pytest_llmharness import Schema; assert Schema(True).engine == 'rust', Schema(True).engine"
 
 clean:
-	rm -rf $(VENV) rust/target build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .cache rust/target build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -70,7 +70,7 @@ class Calling:
         prompt = self._prompt(endpoint)
         if self._refits and journal.state.depth:
             prompt = await self._refitted(prompt)
-        key = self._key(prompt, endpoint)
+        key = None if self._parts.cache is None else self._key(prompt, endpoint)
         if key is not None and not self._streaming:
             kept = await self._kept(key)
             if kept is not None:
@@ -208,10 +208,8 @@ class Calling:
 
     # --- kept answers ---
 
-    def _key(self, prompt: Prompt, endpoint: Endpoint) -> str | None:
+    def _key(self, prompt: Prompt, endpoint: Endpoint) -> str:
         """Return the name of this request in the cache; a repair answers the request it repairs."""
-        if self._parts.cache is None:
-            return None
         key = cache_key(prompt, endpoint=endpoint.name)
         if not self._journal.state.repairs or self._wanted is None:
             self._wanted = key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias, TypeVar
 
@@ -58,13 +58,19 @@ class Journal:
             SessionLogError: it could not be written; nothing has changed.
             SessionConflict: another instance has taken the session over.
         """
-        if self._turn is not None:
-            async with self._turn:
-                await self._write(kind, data)
-        elif self._log is None:
-            self.state.apply(kind, data)
-        else:
-            await self._write(kind, data)
+        turn, log, state = self._turn, self._log, self.state
+        if turn is not None:
+            await turn.acquire()
+        try:
+            if self._held:
+                await self._write_together(written(kind, data))
+            elif log is not None:
+                session_id = state.session_id or data["session_id"]
+                await log.append(session_id, state.events, written(kind, data))
+            state.apply(kind, data)
+        finally:
+            if turn is not None:
+                turn.release()
         if self._observed:
             await self.tell(kind, **data)
 
@@ -83,16 +89,11 @@ class Journal:
         if self._listener is not None:
             await self._listener(Event(kind, data))
 
-    async def _write(self, kind: EventKind, data: Mapping[str, Any]) -> None:
-        state, log = self.state, self._log
-        if log is not None:
-            event, session_id = written(kind, data), state.session_id or data["session_id"]
-            if self._append_all is not None and self._held:
-                events, self._held = [*self._held, event], []
-                await self._append_all(session_id, state.events + 1 - len(events), events)
-            else:
-                await log.append(session_id, state.events, event)
-        state.apply(kind, data)
+    async def _write_together(self, event: Event) -> None:
+        assert self._append_all is not None
+        first = self.state.events - len(self._held)
+        events, self._held = [*self._held, event], []
+        await self._append_all(self.state.session_id, first, events)
 
     @property
     def traced(self) -> bool:
