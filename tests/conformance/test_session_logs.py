@@ -113,6 +113,28 @@ def test_a_cancelled_append_takes_nobody_with_it(log: SqliteSessionLog) -> None:
     asyncio.run(cancel_one())
 
 
+def test_a_writer_that_was_overtaken_is_told(tmp_path: Path) -> None:
+    """Whoever wrote the last event it knows of finds the next number taken, for one event and for two."""
+
+    async def overtake() -> None:
+        first, second = (SqliteSessionLog(tmp_path / "log.db") for _ in range(2))
+        for seq in range(3):
+            await first.append("s", seq, EVENT)
+        await second.append_all("s", 3, [EVENT, EVENT])
+        with pytest.raises(SessionConflict, match="the next number is 5"):
+            await first.append_all("s", 3, [EVENT, EVENT])
+        with pytest.raises(SessionConflict, match="the next number is 5"):
+            await first.append("s", 3, EVENT)
+        await first.append("s", 5, EVENT)
+        with pytest.raises(SessionConflict, match="the next number is 6"):
+            await second.append("s", 5, EVENT)
+        assert await seqs(second, "s") == list(range(6))
+        await first.aclose()
+        await second.aclose()
+
+    asyncio.run(overtake())
+
+
 def test_events_together_are_one_append(log: SqliteSessionLog) -> None:
     """Any number of events at once: in order and whole, or refused without a trace."""
 

@@ -32,6 +32,9 @@ insert into event (session, seq, kind, data)
 select ?1, ?2, ?3, ?4
 where ?2 = coalesce((select max(seq) + 1 from event where session = ?1), 0)
 """
+# Where this object wrote the event before, there is no gap to look for: the primary key tells the rest.
+_INSERT_NEXT = "insert into event (session, seq, kind, data) values (?1, ?2, ?3, ?4)"
+_INSERT_NEXT_TWO = f"{_INSERT_NEXT}, (?1, ?2 + 1, ?5, ?6)"
 # The same for two, in one transaction: both are kept, or neither.
 _INSERT_TWO = """
 insert into event (session, seq, kind, data)
@@ -41,6 +44,7 @@ where ?2 = coalesce((select max(seq) + 1 from event where session = ?1), 0)
 _SELECT = "select seq, kind, data from event where session = ? and seq > ? order by seq limit ?"
 _NEXT = "select coalesce(max(seq) + 1, 0) from event where session = ?"
 _PAGE = 256
+_SESSIONS = 10_000  # whose next number is remembered
 _BUSY_MS = 5000
 _encode = encoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
@@ -74,6 +78,7 @@ class SqliteSessionLog:
         self._connection: sqlite3.Connection | None = None
         self._waiting: list[tuple[Row, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._committing = False
+        self._next: dict[str, int] = {}
         self._process, self._left_behind = os.getpid(), list[sqlite3.Connection | None]()
         # Opened now, for it takes as long as many appends. What fails here fails again, and is told, there.
         with suppress(sqlite3.Error):
@@ -126,6 +131,7 @@ class SqliteSessionLog:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+                self._next.clear()
 
     def _text(self, event: Event) -> str:
         try:
@@ -139,8 +145,12 @@ class SqliteSessionLog:
 
     def _try_insert(self, row: Row) -> bool:
         """Insert without waiting; False where somebody else holds the file."""
+        session_id, seq = row[:2]
+        known = self._next.get(session_id) == seq
         try:
-            changed = self._open().execute(_statement(row), row).rowcount
+            changed = self._open().execute(_statement(row, known=known), row).rowcount
+        except sqlite3.IntegrityError:
+            changed = 0
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname.startswith("SQLITE_BUSY"):
                 return False
@@ -148,7 +158,11 @@ class SqliteSessionLog:
         except sqlite3.Error as error:
             raise self._failed(error) from error
         if not changed:
+            self._next.pop(session_id, None)
             raise self._conflict(row)
+        if len(self._next) >= _SESSIONS:
+            self._next.clear()
+        self._next[session_id] = seq + len(row) // 2 - 1
         return True
 
     def _insert_patiently(self, row: Row) -> None:
@@ -257,8 +271,10 @@ class SqliteSessionLog:
         )
 
 
-def _statement(row: Row) -> str:
-    return _INSERT if len(row) == 4 else _INSERT_TWO
+def _statement(row: Row, *, known: bool = False) -> str:
+    if len(row) == 4:
+        return _INSERT_NEXT if known else _INSERT
+    return _INSERT_NEXT_TWO if known else _INSERT_TWO
 
 
 def _settle(news: list[tuple[asyncio.Future[None], Exception | None]]) -> None:
