@@ -7,7 +7,7 @@ import sys
 
 from .row import HEAD
 
-TOPICS = ("schema", "replay", "loop", "peers", "parts", "plugin_load")
+TOPICS = ("schema", "repair", "parsing", "replay", "loop", "peers", "parts", "plugin_load")
 
 
 def main(chosen: list[str]) -> int:

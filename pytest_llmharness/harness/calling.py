@@ -51,7 +51,7 @@ class Calling:
             parts.endpoints,
             random=parts.random,
             retries=parts.config.max_retries,
-            backoff=parts.backoff or Backoff(base_s=delay_s, factor=1, jitter_s=0, longest_s=delay_s),
+            backoff=parts.backoff or Backoff(base_s=delay_s, jitter_s=delay_s),
         )
         self._answers: dict[str, tuple[Prompt, Completion]] = {}
         self._wanted: str | None = None
@@ -196,7 +196,7 @@ class Calling:
         if isinstance(step, FallBack):
             await journal.tell(EventKind.FALLBACK, endpoint=step.endpoint.name)
             return None
-        from .degrade.service import stale_answer
+        from .degrade.stale import stale_answer
 
         saved = await stale_answer(self._parts.cache, key, failure)
         if saved is None:

@@ -22,6 +22,7 @@ from .acting import Acting, Halt
 from .calling import Calling
 from .degrade.failure import reason
 from .journal import Journal, Listener
+from .memory import Memory
 from .normalize import refusal
 from .observations import LLM_CALL, llm_call
 from .parts import Parts
@@ -133,6 +134,7 @@ class Run:
         toolbox = parts.toolbox.session(parts.constraints, state.charges) if bound else parts.toolbox
         self.calling = Calling(parts, self.journal, toolbox, streaming=listener is not None)
         self.acting = Acting(parts, self.journal, toolbox)
+        self.memory = Memory(parts.store, self.journal)
         self.started_s = parts.clock.now()
         self.notes: dict[str, Any] = {}
         self.steps = {
@@ -183,7 +185,7 @@ class Run:
         if refused is not None:
             await self.fail(FailureReason.INVALID_REQUEST, refused)
             return
-        earlier = [message for message in self.state.messages if message.role != "system"]
+        earlier = await self.memory.recall(self.state)
         messages = opening(request, system=parts.system, schema=parts.schema, history=earlier)
         if parts.context is not None:
             try:
@@ -194,6 +196,7 @@ class Run:
             messages = done.prompt.messages
             self.notes["context"] = [asdict(report) for report in done.steps]
         await self.journal.note(EventKind.CONTEXT, messages=messages)
+        await self.memory.save(messages[-1])
 
     async def ask(self) -> None:
         """Make one model call."""
@@ -207,6 +210,9 @@ class Run:
         failure = await self.calling.ask()
         if failure is not None:
             await self.fail(reason(failure), failure)
+            return
+        if self.state.proposed:
+            await self.memory.save(self.state.last.message)
 
     async def use_tools(self) -> None:
         """Run the calls of the last answer, or refuse them."""
@@ -217,6 +223,8 @@ class Run:
         halt = await self.acting.round()
         if halt is not None:
             await self.fail(halt.reason, _halted(self.state, halt))
+            return
+        await self.memory.save(*self.state.answers)
 
     async def check(self) -> None:
         """Accept the answer, or ask for a better one."""
@@ -236,7 +244,7 @@ class Run:
             text = guarded.text
         checked = check(text, parts.schema, parts.validators)
         if checked.valid:
-            await self.succeed(text, checked.value)
+            await self.succeed(text, checked)
             return
         await self.journal.record(EventKind.VALIDATION_FAILED, call=state.calls, problems=checked.problems)
         if state.repairs >= parts.config.max_retries:
@@ -248,10 +256,11 @@ class Run:
 
     # --- the ends ---
 
-    async def succeed(self, text: str, value: Any) -> None:
+    async def succeed(self, text: str, checked: Check) -> None:
         """End with an accepted answer."""
         await self.calling.keep()
-        await self.end(text, success=True, value=value)
+        await self.memory.save(self.state.last.message)
+        await self.end(text, success=True, value=checked.value, edits=checked.edits)
 
     async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:
         """End at a limit of the settings."""
@@ -277,6 +286,7 @@ class Run:
         accepted = (
             [{"call": state.calls, "model": state.last.model, "outcome": "accepted"}] if success else []
         )
+        self.notes |= self.memory.facts
         told = {"tried": calling.tried, "cached": calling.cached, "degraded": calling.degraded}
         if success and calling.degraded:
             facts["notice"] = calling.notice(state.last.model)

@@ -15,7 +15,6 @@ from ..errors import InvalidSchema, MissingExtra
 from . import text
 
 _HALF = "it holds half of a character (a lone surrogate)"
-_SMALL = 2.0**1023
 _FIX = "pass a dict, a bool, JSON text, a Pydantic model class or a Python type"
 
 
@@ -45,6 +44,15 @@ def text_of(schema: Any) -> str:
     )
 
 
+def json_of(value: Any) -> str | None:
+    """Return the JSON text of a value at once, where the core is there and the value is plain."""
+    try:
+        from .._native import _core
+    except ImportError:
+        return None
+    return _core.json_of(value)
+
+
 def first_inexpressible(value: Any, pointer: str = "", depth: int = 0) -> tuple[str, str, str] | None:
     """Find what JSON cannot express: (pointer, what is there, why not), or None.
 
@@ -66,20 +74,6 @@ def first_inexpressible(value: Any, pointer: str = "", depth: int = 0) -> tuple[
         if found:
             return found
     return None
-
-
-def is_plain(value: Any) -> bool:
-    """Tell at a glance what most arguments of tools are: names with texts and numbers, all of them JSON."""
-    return type(value) is dict and all(map(_is_plain, value, value.values()))
-
-
-def _is_plain(key: Any, member: Any) -> bool:
-    if type(key) is not str or not key.isascii():
-        return False
-    kind = type(member)
-    if kind is str:
-        return bool(member.isascii())
-    return kind is bool or member is None or (kind in (int, float) and -_SMALL < member < _SMALL)
 
 
 def _fault_of_scalar(value: Any) -> tuple[str, str] | None:
@@ -114,6 +108,9 @@ def _checked_text(schema: str | bytes) -> str:
 def _dumped(schema: Any) -> str:
     if isinstance(schema, Mapping) and not isinstance(schema, dict):
         schema = dict(schema)
+    written = json_of(schema)
+    if written is not None:
+        return written
     found = first_inexpressible(schema)
     if found:
         pointer, what, why = found
