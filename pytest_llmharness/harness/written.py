@@ -18,7 +18,6 @@ from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..domain.usage import Timing, Usage
 from ..errors import Explained, HarnessError, SessionLogError
-from ..parsing import Edit
 
 VERSION = 1
 """Of the written form; it stands in the first event of every session."""
@@ -133,6 +132,8 @@ def _to_result(data: Mapping[str, Any]) -> LLMResult:
     metadata = dict(data["metadata"])
     if isinstance(metadata.get("error"), dict):
         metadata["error"] = _to_error(metadata["error"])
+    from ..parsing import Edit
+
     metadata["edits"] = tuple(Edit((start, end), rule) for start, end, rule in metadata["edits"])
     return LLMResult(**{**data, "metadata": metadata})
 
