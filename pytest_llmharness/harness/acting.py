@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..domain.event import EventKind
 from ..domain.result import FailureReason
@@ -36,8 +37,7 @@ class Halt:
     fix: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Admitted:
+class _Admitted(NamedTuple):
     position: int
     call: ToolCall
     spec: ToolSpec
@@ -124,6 +124,7 @@ class Acting:
             for one in admitted:
                 await self._run(one)
             return
+        self._journal.take_turns()
         slots = asyncio.Semaphore(self._parts.config.tool_concurrency)
 
         async def run(one: _Admitted) -> None:
@@ -154,8 +155,11 @@ class Acting:
         )
         token = _key.set(key)
         try:
-            with self._journal.span("tool_execution", tool=call.name, id=call.id):
-                text, ok = await self._toolbox.dispatch(call)
+            dispatched = self._toolbox.dispatch(call)
+            if self._journal.traced:
+                attributes = {"tool": call.name, "id": call.id}
+                dispatched = self._journal.inside("tool_execution", dispatched, **attributes)
+            text, ok = await dispatched
         finally:
             _key.reset(token)
         await self.answer(one.position, call, text, ok=ok)
@@ -164,8 +168,10 @@ class Acting:
         """Write down what a call returned, after the scan for attempts to take the model over."""
         if ok and self._parts.normalizer is not None:
             text = self._parts.normalizer.tool_result(text).text
-        facts = {"position": position, "tool": call.name, "id": call.id, "ok": ok}
-        await self._journal.record(EventKind.TOOL_RESULT, **facts, text=text)
+        state = self._journal.state
+        last = len(state.results) + 1 == len(state.proposed)
+        write = self._journal.note if last else self._journal.record
+        await write(EventKind.TOOL_RESULT, position=position, tool=call.name, id=call.id, ok=ok, text=text)
 
     def _name(self, position: int) -> str:
         state = self._journal.state

@@ -36,17 +36,16 @@ def closed(spec: ToolSpec) -> ToolSpec:
     return replace(spec, schema={**schema, "type": "object", "additionalProperties": False})
 
 
-def with_defaults(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments with the schema's defaults for those that are missing."""
+def defaults_of(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the schema says of arguments that are left out, by name."""
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
-        return dict(arguments)
-    defaults = {
+        return {}
+    return {
         name: one["default"]
         for name, one in properties.items()
-        if isinstance(one, Mapping) and "default" in one and name not in arguments
+        if isinstance(one, Mapping) and "default" in one
     }
-    return {**arguments, **defaults}
 
 
 def action_schema(specs: Iterable[ToolSpec]) -> dict[str, Any]:

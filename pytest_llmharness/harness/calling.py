@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..domain.completion import ChunkCollector, Completion
 from ..domain.event import EventKind
@@ -15,15 +15,16 @@ from .cache_key import cache_key, may_be_kept
 from .cached_answer import pack, unpack
 from .constrain import Toolbox
 from .degrade.backoff import Backoff
-from .degrade.breaker import Permit
 from .degrade.failure import named
 from .degrade.ladder import Endpoint, FallBack, Ladder, Retry
-from .degrade.stale import stale_answer
 from .eager import within
-from .guarded_stream import GuardedStream
-from .journal import Journal
 from .parts import Parts
 from .prompt import options_of
+
+if TYPE_CHECKING:
+    from .degrade.breaker import Permit
+    from .guarded_stream import GuardedStream
+    from .journal import Journal
 
 Value = TypeVar("Value")
 
@@ -42,7 +43,9 @@ class Calling:
         self._parts, self._journal, self._toolbox = parts, journal, toolbox
         self._streaming = streaming
         self._options = options_of(parts.config, parts.schema)
-        self._known_options: dict[tuple[str, bool], Options] = {}
+        self._place: tuple[Endpoint, bool] | None = None
+        self._asked = Options()
+        self._refits = parts.context is not None and parts.context.trims_growth
         delay_s = parts.config.retry_delay_seconds
         self._ladder = Ladder(
             parts.endpoints,
@@ -64,8 +67,10 @@ class Calling:
     async def ask(self) -> ProviderError | None:
         """Make one call; return the failure that ends the run, or None where it goes on."""
         journal, endpoint = self._journal, self._ladder.endpoint
-        prompt = await self._prompt(endpoint)
-        key = self._key(prompt, endpoint)
+        prompt = self._prompt(endpoint)
+        if self._refits and journal.state.depth:
+            prompt = await self._refitted(prompt)
+        key = None if self._parts.cache is None else self._key(prompt, endpoint)
         if key is not None and not self._streaming:
             kept = await self._kept(key)
             if kept is not None:
@@ -78,7 +83,9 @@ class Calling:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a provider raises, the run has a result
             return await self._after(named(error, endpoint.provider.name, self._parts.config), endpoint, key)
-        await journal.record(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=completion)
+        leads_on = completion.tool_calls or not self._parts.validators
+        write = journal.note if leads_on else journal.record
+        await write(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=completion)
         if self._wanted is not None:
             self._answers[self._wanted] = prompt, completion
         return None
@@ -100,17 +107,17 @@ class Calling:
 
     # --- one call ---
 
-    async def _prompt(self, endpoint: Endpoint) -> Prompt:
+    def _prompt(self, endpoint: Endpoint) -> Prompt:
         state = self._journal.state
-        place = endpoint.name, state.repairs > 0
-        options = self._known_options.get(place)
-        if options is None:
+        place = endpoint, state.repairs > 0
+        if place != self._place:
             options = self._options(state.repairs > 0)
             model = endpoint.model or endpoint.provider.model or options.model
-            options = self._known_options[place] = replace(options, model=model)
-        prompt = Prompt(tuple(state.messages), self._toolbox.specs, options)
-        if self._parts.context is None or not state.depth:
-            return prompt
+            self._place, self._asked = place, replace(options, model=model)
+        return Prompt(tuple(state.messages), self._toolbox.specs, self._asked)
+
+    async def _refitted(self, prompt: Prompt) -> Prompt:
+        assert self._parts.context is not None
         return (await self._parts.context.refit(prompt)).prompt
 
     async def _called(self, endpoint: Endpoint, prompt: Prompt, key: str | None) -> Completion:
@@ -130,16 +137,20 @@ class Calling:
         call = self._journal.state.calls + 1
         await self._journal.record(EventKind.PROVIDER_CALL, call=call, endpoint=name, model=model)
         self.tried.append(name)
-        with self._journal.span("provider_call", provider=endpoint.provider.name, endpoint=name, model=model):
-            if self._streaming:
-                return await self._streamed(endpoint, prompt, permit)
-            if key is None:
-                return await self._whole(endpoint, prompt)
-            return await self._parts.flight.run(key, lambda: self._whole(endpoint, prompt))
+        if self._streaming:
+            answering = self._streamed(endpoint, prompt, permit)
+        elif key is None:
+            answering = self._whole(endpoint, prompt)
+        else:
+            answering = self._parts.flight.run(key, lambda: self._whole(endpoint, prompt))
+        if self._journal.traced:
+            attributes = {"provider": endpoint.provider.name, "endpoint": name, "model": model}
+            answering = self._journal.inside("provider_call", answering, **attributes)
+        return await answering
 
-    async def _whole(self, endpoint: Endpoint, prompt: Prompt) -> Completion:
+    def _whole(self, endpoint: Endpoint, prompt: Prompt) -> Coroutine[Any, Any, Completion]:
         limit_s = self._parts.config.timeout_seconds
-        return await within(self._parts.clock, limit_s, endpoint.provider.complete(prompt))
+        return within(self._parts.clock, limit_s, endpoint.provider.complete(prompt))
 
     async def _streamed(self, endpoint: Endpoint, prompt: Prompt, permit: Permit | None) -> Completion:
         clock, collector, guard = self._parts.clock, ChunkCollector(), self._guard()
@@ -185,6 +196,8 @@ class Calling:
         if isinstance(step, FallBack):
             await journal.tell(EventKind.FALLBACK, endpoint=step.endpoint.name)
             return None
+        from .degrade.stale import stale_answer
+
         saved = await stale_answer(self._parts.cache, key, failure)
         if saved is None:
             return failure
@@ -195,10 +208,8 @@ class Calling:
 
     # --- kept answers ---
 
-    def _key(self, prompt: Prompt, endpoint: Endpoint) -> str | None:
+    def _key(self, prompt: Prompt, endpoint: Endpoint) -> str:
         """Return the name of this request in the cache; a repair answers the request it repairs."""
-        if self._parts.cache is None:
-            return None
         key = cache_key(prompt, endpoint=endpoint.name)
         if not self._journal.state.repairs or self._wanted is None:
             self._wanted = key

@@ -6,18 +6,20 @@ import json
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, fields, is_dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..domain.message import Message
 from ..domain.tool import ToolCall, ToolSpec
 from ..errors import ConfigError
 from ..ports.clock import Clock
 from ..ports.tool import Tool
-from ..schema import Schema
-from .action_schema import action_schema, closed, with_defaults
+from .action_schema import action_schema, closed, defaults_of
 from .eager import within
 from .gate.budgets import Account, Charge, quotas
 from .refusal import Refusal
+
+if TYPE_CHECKING:
+    from ..schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,13 @@ class Constraints:
         return None
 
 
+class _Known(NamedTuple):
+    tool: Tool
+    spec: ToolSpec
+    schema: Schema
+    defaults: dict[str, Any]
+
+
 class Toolbox:
     """The tools of one harness, each with its compiled argument schema.
 
@@ -78,8 +87,10 @@ class Toolbox:
         clock: Clock | None = None,
         timeout_s: float | None = 30.0,
     ) -> None:
-        self._tools: dict[str, tuple[Tool, ToolSpec, Schema]] = {}
+        self._tools: dict[str, _Known] = {}
         for tool in tools:
+            from ..schema import Schema
+
             spec = closed(_spec_of(tool))
             if spec.name in self._tools:
                 raise ConfigError(
@@ -87,7 +98,8 @@ class Toolbox:
                     where="Harness(tools=...)",
                     fix="rename one: @tool(name='...')",
                 )
-            self._tools[spec.name] = (tool, spec, Schema(dict(spec.schema)))
+            schema = Schema(dict(spec.schema))
+            self._tools[spec.name] = _Known(tool, spec, schema, defaults_of(spec.schema))
         self._clock, self._timeout_s = clock, timeout_s
         self._constrain((constraints or Constraints(),), ())
 
@@ -102,7 +114,8 @@ class Toolbox:
         self._layers = layers
         limits = tuple(limit for layer in layers for limit in quotas(layer.quotas))
         self._account = Account(limits, history=history, layer="constrain")
-        self._specs = tuple(spec for _, spec, _ in self._tools.values() if not self._forbidden(spec))
+        self._open = {name: known for name, known in self._tools.items() if not self._forbidden(known.spec)}
+        self._specs = tuple(known.spec for known in self._open.values())
 
     def session(self, constraints: Constraints | None = None, history: Iterable[Charge] = ()) -> Toolbox:
         """Return a view for one session: within these constraints, counting calls from `history` on."""
@@ -133,17 +146,15 @@ class Toolbox:
 
     def judge(self, call: ToolCall) -> Refusal | None:
         """Return why the call must not run, or None; nothing is counted."""
-        if call.name not in self._tools:
-            known = ", ".join(spec.name for spec in self._specs) or "none"
-            return _no("unknown_tool", f"unknown tool {call.name!r}; the tools are: {known}")
-        _, spec, schema = self._tools[call.name]
-        forbidden = self._forbidden(spec)
-        if forbidden is not None:
-            return _no(*forbidden)
+        known = self._open.get(call.name)
+        if known is None:
+            return self._closed(call.name)
         if call.raw_arguments is not None:
             return _no("arguments", "the arguments are no JSON object; send one complete object")
-        verdict = schema.check_value(call.arguments)
-        return None if verdict.valid else _no("arguments", f"invalid arguments: {verdict.hint()}")
+        if known.schema.accepts_value(call.arguments):
+            return None
+        verdict = known.schema.check_value(call.arguments)
+        return _no("arguments", f"invalid arguments: {verdict.hint()}")
 
     def admit(self, call: ToolCall) -> Charge | Refusal:
         """Judge a call and charge it to the quotas, before anything is dispatched.
@@ -163,12 +174,12 @@ class Toolbox:
 
     def spec(self, name: str) -> ToolSpec:
         """Return the contract of a known tool."""
-        return self._tools[name][1]
+        return self._tools[name].spec
 
     async def dispatch(self, call: ToolCall) -> tuple[str, bool]:
         """Run an admitted call, within the time limit, and return (its text, whether it succeeded)."""
-        tool, spec, _ = self._tools[call.name]
-        invoked = tool.invoke(with_defaults(spec.schema, call.arguments))
+        known = self._tools[call.name]
+        invoked = known.tool.invoke({**known.defaults, **call.arguments})
         try:
             value = await (invoked if self._clock is None else within(self._clock, self._timeout_s, invoked))
             return answer_text(value), True
@@ -180,7 +191,7 @@ class Toolbox:
 
     async def lookup(self, call: ToolCall, key: str) -> str | None:
         """Ask a tool what became of a call of an earlier life; None means that it never took effect."""
-        found = await getattr(self._tools[call.name][0], "lookup")(key)  # noqa: B009 - not in the port
+        found = await getattr(self._tools[call.name].tool, "lookup")(key)  # noqa: B009 - not in the port
         return None if found is None else answer_text(found)
 
     async def invoke(self, call: ToolCall) -> tuple[Message, bool]:
@@ -190,6 +201,13 @@ class Toolbox:
             return Message.tool(call, f"Error: {admitted.reason}"), False
         text, ok = await self.dispatch(call)
         return Message.tool(call, text), ok
+
+    def _closed(self, name: str) -> Refusal:
+        forbidden = self._forbidden(self._tools[name].spec) if name in self._tools else None
+        if forbidden is not None:
+            return _no(*forbidden)
+        known = ", ".join(spec.name for spec in self._specs) or "none"
+        return _no("unknown_tool", f"unknown tool {name!r}; the tools are: {known}")
 
     def _forbidden(self, spec: ToolSpec) -> tuple[str, str] | None:
         return next(filter(None, (layer.forbids(spec) for layer in self._layers)), None)
@@ -218,7 +236,7 @@ def answer_text(value: Any) -> str:
         ValueError: the value holds itself.
         RecursionError: the value is nested too deeply.
     """
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_json_form)
+    return value if isinstance(value, str) else str(value) if type(value) is int else _JSON.encode(value)
 
 
 def _json_form(value: Any) -> Any:
@@ -235,3 +253,6 @@ def _json_form(value: Any) -> Any:
         # Its only text is an address, another one in each run.
         raise TypeError(f"{kind.__qualname__} has no JSON form; a tool returns text or JSON data")
     return str(value)
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, default=_json_form)

@@ -127,7 +127,9 @@ class Run:
 
     def __init__(self, parts: Parts, state: RunState, listener: Listener | None) -> None:
         self.parts, self.state = parts, state
-        self.journal = Journal(state, log=parts.log, tracer=parts.tracer, listener=listener)
+        self.journal = Journal(
+            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=parts.direct
+        )
         bound = parts.constraints is not None or parts.toolbox.counts
         toolbox = parts.toolbox.session(parts.constraints, state.charges) if bound else parts.toolbox
         self.calling = Calling(parts, self.journal, toolbox, streaming=listener is not None)
@@ -193,7 +195,7 @@ class Run:
                 return
             messages = done.prompt.messages
             self.notes["context"] = [asdict(report) for report in done.steps]
-        await self.journal.record(EventKind.CONTEXT, messages=messages)
+        await self.journal.note(EventKind.CONTEXT, messages=messages)
         await self.memory.save(messages[-1])
 
     async def ask(self) -> None:

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..domain.completion import Completion
-from ..ports.cache import Cache
-from ..ports.clock import Clock
-from ..ports.ids import Ids
-from ..ports.limiter import RateLimiter
-from ..ports.random import Random
-from ..ports.session_log import SessionLog
-from ..ports.store import ConversationStore
-from ..ports.tracer import Tracer
-from ..schema import Schema
 from .config import HarnessConfig
 from .constrain import Constraints, Toolbox
-from .context.assembler import ContextAssembler
 from .degrade.backoff import Backoff
-from .degrade.breaker import Breaker
 from .degrade.ladder import Endpoint
 from .degrade.messages import Messages
 from .gate.budgets import Allowance
-from .gate.decision import Gate
-from .guardrails import Guardrails
-from .normalize import Normalizer
 from .single_flight import SingleFlight
-from .validate import Validator
+
+if TYPE_CHECKING:
+    from ..ports.cache import Cache
+    from ..ports.clock import Clock
+    from ..ports.ids import Ids
+    from ..ports.limiter import RateLimiter
+    from ..ports.random import Random
+    from ..ports.session_log import SessionLog
+    from ..ports.store import ConversationStore
+    from ..ports.tracer import Tracer
+    from ..schema import Schema
+    from .context.assembler import ContextAssembler
+    from .degrade.breaker import Breaker
+    from .gate.decision import Gate
+    from .guardrails import Guardrails
+    from .normalize import Normalizer
+    from .validate import Validator
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +83,10 @@ class Parts:
     log: SessionLog | None = None
     tracer: Tracer | None = None
     flight: SingleFlight[Completion] = field(default_factory=SingleFlight)
+
+    @property
+    def direct(self) -> bool:
+        """Whether nobody outside is asked between one model call or tool call and the next."""
+        between = (self.cache, self.limiter, self.breaker, self.gate, self.store)
+        trims = self.context is not None and self.context.trims_growth
+        return not trims and all(part is None for part in between)

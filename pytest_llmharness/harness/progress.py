@@ -21,8 +21,10 @@ def going_round(turns: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
             first. A tool that is asked again and again until its answer changes is no circle, and a
             turn without a word is none either: other limits bound it.
     """
+    if len(turns) < _IN_A_ROW or not turns[-1][0]:
+        return False
     last = turns[-_IN_A_ROW:]
-    if len(last) < _IN_A_ROW or any(not said.strip() or moved != last[0][1] for said, moved in last):
+    if any(not said.strip() or moved != last[0][1] for said, moved in last):
         return False
     first, *others = (_CHANGING.sub("0", said[:_COMPARED_CHARS]) for said, _ in last)
     return all(_alike(first, other) for other in others)

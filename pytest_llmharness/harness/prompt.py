@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..domain.message import Message
 from ..domain.prompt import Options
 from ..domain.request import Request
-from ..schema import Schema
 from .config import HarnessConfig
+
+if TYPE_CHECKING:
+    from ..schema import Schema
 
 _SCHEMA_ORDER = "Answer with JSON that satisfies this JSON Schema, and with nothing else:\n"
 

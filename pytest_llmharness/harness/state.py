@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 from ..domain.completion import Completion
@@ -20,7 +20,7 @@ from .repair import repair_messages
 _WAITING = (FailureReason.PENDING_APPROVAL, FailureReason.IN_DOUBT)
 
 
-class Step(Enum):
+class Step(StrEnum):
     """What a run does next."""
 
     PREPARE = "prepare"
@@ -96,7 +96,7 @@ class RunState:
     @property
     def in_doubt(self) -> list[int]:
         """Positions of calls that began and have no result: nobody knows whether they took effect."""
-        return sorted(self.begun - self.results.keys())
+        return sorted(self.begun - self.results.keys()) if self.begun else []
 
     @property
     def answers(self) -> list[Message]:

@@ -18,21 +18,22 @@ from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..domain.usage import Timing, Usage
 from ..errors import Explained, HarnessError, SessionLogError
-from ..parsing import Edit
 
 VERSION = 1
 """Of the written form; it stands in the first event of every session."""
 
 
-def written(event: Event) -> Event:
-    """Return the event with JSON values only.
+def written(kind: EventKind, data: Mapping[str, Any]) -> Event:
+    """Return an event with JSON values only.
 
     Values that are none (what a validator returned, say) are left to the log, which refuses them.
     """
-    data = {name: _WRITE[name](value) if name in _WRITE else value for name, value in event.data.items()}
-    if event.kind is EventKind.ORCHESTRATE_START:
+    name = _LIVE.get(kind)
+    if name is not None:
+        data = {**data, name: _WRITE[name](data[name])}
+    if kind is EventKind.ORCHESTRATE_START:
         data = {"version": VERSION, **data}
-    return Event(event.kind, data)
+    return Event(kind, data)
 
 
 def read(event: Event) -> Event:
@@ -49,7 +50,8 @@ def read(event: Event) -> Event:
             fix="install the version of pytest-llmharness that wrote it",
         )
     try:
-        live = {name: _READ[name](value) if name in _READ else value for name, value in data.items()}
+        name = _LIVE.get(event.kind)
+        live = data if name is None else {**data, name: _READ[name](data[name])}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SessionLogError(
             f"the event {event.kind} cannot be read: {type(error).__name__}: {error}",
@@ -130,10 +132,21 @@ def _to_result(data: Mapping[str, Any]) -> LLMResult:
     metadata = dict(data["metadata"])
     if isinstance(metadata.get("error"), dict):
         metadata["error"] = _to_error(metadata["error"])
+    from ..parsing import Edit
+
     metadata["edits"] = tuple(Edit((start, end), rule) for start, end, rule in metadata["edits"])
     return LLMResult(**{**data, "metadata": metadata})
 
 
+_LIVE: Mapping[EventKind, str] = {
+    EventKind.ORCHESTRATE_START: "request",
+    EventKind.CONTEXT: "messages",
+    EventKind.PROVIDER_ANSWER: "completion",
+    EventKind.PROVIDER_FAILED: "error",
+    EventKind.VALIDATION_FAILED: "problems",
+    EventKind.ORCHESTRATE_COMPLETE: "result",
+}
+"""What of an event's data is no JSON value; of other events all is."""
 _WRITE: Mapping[str, Callable[[Any], Any]] = {
     "request": _request,
     "messages": lambda messages: [message_to_json(message) for message in messages],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable
 from random import Random as Chance
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..adapters.clocks.system import SystemClock
 from ..harness.config import HarnessConfig
@@ -13,26 +13,28 @@ from ..harness.constrain import Constraints, Toolbox
 from ..harness.context.assembler import ContextAssembler
 from ..harness.degrade.ladder import Endpoint
 from ..harness.degrade.messages import Messages
-from ..harness.gate.budgets import Allowance
-from ..harness.gate.decision import Gate
-from ..harness.guardrails import Guardrails
 from ..harness.normalize import Normalizer
 from ..harness.observations import SafeTracer
 from ..harness.parts import Parts
-from ..harness.validate import Validator
-from ..ports.approver import Approver
-from ..ports.cache import Cache
-from ..ports.clock import Clock
-from ..ports.counter import TokenCounter
-from ..ports.ids import Ids
-from ..ports.limiter import RateLimiter
-from ..ports.provider import Provider
-from ..ports.random import Random
-from ..ports.retriever import Retriever
-from ..ports.tool import Tool
-from ..ports.tracer import Tracer
-from ..schema import Schema
 from .providers import make_provider
+
+if TYPE_CHECKING:
+    from ..harness.gate.budgets import Allowance
+    from ..harness.gate.decision import Gate
+    from ..harness.guardrails import Guardrails
+    from ..harness.validate import Validator
+    from ..ports.approver import Approver
+    from ..ports.cache import Cache
+    from ..ports.clock import Clock
+    from ..ports.counter import TokenCounter
+    from ..ports.ids import Ids
+    from ..ports.limiter import RateLimiter
+    from ..ports.provider import Provider
+    from ..ports.random import Random
+    from ..ports.retriever import Retriever
+    from ..ports.tool import Tool
+    from ..ports.tracer import Tracer
+    from ..schema import Schema
 
 
 def assembled(
@@ -82,7 +84,7 @@ def assembled(
         cache=_cache(config, clock) if cache is None else cache,
         limiter=_limiter(config, clock) if limiter is None else limiter,
         messages=messages or Messages(),
-        schema=schema if schema is None or isinstance(schema, Schema) else Schema(schema),
+        schema=None if schema is None else _schema(schema),
         validators=tuple(validators),
         allowances=tuple(allowances),
         log=session_log,
@@ -91,9 +93,17 @@ def assembled(
     )
 
 
+def _schema(schema: Any) -> Schema:
+    from ..schema import Schema
+
+    return schema if isinstance(schema, Schema) else Schema(schema)
+
+
 def _guardrails(config: HarnessConfig) -> Guardrails | None:
     if not config.enable_guardrails:
         return None
+    from ..harness.guardrails import Guardrails
+
     return Guardrails(blocked_words=tuple(config.blocked_words), max_output_size=config.max_output_size)
 
 

@@ -12,36 +12,36 @@ from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..harness.config import HarnessConfig
 from ..harness.constrain import Constraints
-from ..harness.context.assembler import ContextAssembler
-from ..harness.degrade.backoff import Backoff
-from ..harness.degrade.breaker import Breaker
-from ..harness.degrade.messages import Messages
-from ..harness.gate.budgets import Allowance
-from ..harness.gate.decision import Gate
-from ..harness.guardrails import Guardrails
 from ..harness.normalize import Normalizer, as_request
 from ..harness.orchestrator import Orchestrator
-from ..harness.state import RunState
-from ..harness.validate import Validator
-from ..ports.approver import Approver
-from ..ports.cache import Cache
-from ..ports.clock import Clock
-from ..ports.counter import TokenCounter
-from ..ports.executor import Executor
-from ..ports.ids import Ids
-from ..ports.limiter import RateLimiter
-from ..ports.provider import Provider
-from ..ports.random import Random
-from ..ports.retriever import Retriever
-from ..ports.session_log import SessionLog
-from ..ports.store import ConversationStore
-from ..ports.tool import Tool
-from ..ports.tracer import Tracer
 from .assembly import assembled
-from .config_file import ConfigFile
 
 if TYPE_CHECKING:
     from ..harness.batch import Progress
+    from ..harness.context.assembler import ContextAssembler
+    from ..harness.degrade.backoff import Backoff
+    from ..harness.degrade.breaker import Breaker
+    from ..harness.degrade.messages import Messages
+    from ..harness.gate.budgets import Allowance
+    from ..harness.gate.decision import Gate
+    from ..harness.guardrails import Guardrails
+    from ..harness.state import RunState
+    from ..harness.validate import Validator
+    from ..ports.approver import Approver
+    from ..ports.cache import Cache
+    from ..ports.clock import Clock
+    from ..ports.counter import TokenCounter
+    from ..ports.executor import Executor
+    from ..ports.ids import Ids
+    from ..ports.limiter import RateLimiter
+    from ..ports.provider import Provider
+    from ..ports.random import Random
+    from ..ports.retriever import Retriever
+    from ..ports.session_log import SessionLog
+    from ..ports.store import ConversationStore
+    from ..ports.tool import Tool
+    from ..ports.tracer import Tracer
+    from .config_file import ConfigFile
 
 
 class Harness:
@@ -134,6 +134,8 @@ class Harness:
         Raises:
             ConfigError: the file cannot be read or cannot work; it names the line.
         """
+        from .config_file import ConfigFile
+
         file = ConfigFile(path, parts)
         harness = cls(**file.arguments())
         harness._file = file

@@ -113,6 +113,60 @@ def test_a_cancelled_append_takes_nobody_with_it(log: SqliteSessionLog) -> None:
     asyncio.run(cancel_one())
 
 
+def test_a_writer_that_was_overtaken_is_told(tmp_path: Path) -> None:
+    """Whoever wrote the last event it knows of finds the next number taken, for one event and for two."""
+
+    async def overtake() -> None:
+        first, second = (SqliteSessionLog(tmp_path / "log.db") for _ in range(2))
+        for seq in range(3):
+            await first.append("s", seq, EVENT)
+        await second.append_all("s", 3, [EVENT, EVENT])
+        with pytest.raises(SessionConflict, match="the next number is 5"):
+            await first.append_all("s", 3, [EVENT, EVENT])
+        with pytest.raises(SessionConflict, match="the next number is 5"):
+            await first.append("s", 3, EVENT)
+        await first.append("s", 5, EVENT)
+        with pytest.raises(SessionConflict, match="the next number is 6"):
+            await second.append("s", 5, EVENT)
+        assert await seqs(second, "s") == list(range(6))
+        await first.aclose()
+        await second.aclose()
+
+    asyncio.run(overtake())
+
+
+def test_events_together_are_one_append(log: SqliteSessionLog) -> None:
+    """Any number of events at once: in order and whole, or refused without a trace."""
+
+    async def append() -> None:
+        events = [Event(EventKind.TOOL_RESULT, {"n": number}) for number in range(5)]
+        await log.append_all("s", 0, events)
+        await log.append_all("s", 5, events[:2])
+        assert [event.data["n"] async for _, event in log.read("s")] == [0, 1, 2, 3, 4, 0, 1]
+        for seq in (6, 8, 0, -1):
+            with pytest.raises(SessionConflict, match="the next number is 7"):
+                await log.append_all("s", seq, events[:2])
+        assert await seqs(log, "s") == list(range(7))
+
+    asyncio.run(append())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_gets_a_connection_of_its_own(log: SqliteSessionLog) -> None:
+    """A log that was made before a fork may be used on both sides of it."""
+    asyncio.run(log.append("s", 0, EVENT))
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            code = 0 if log._open() is log._open() and len(log._left_behind) == 1 else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    asyncio.run(log.append("s", 1, EVENT))
+    assert asyncio.run(seqs(log, "s")) == [0, 1]
+
+
 CRASH = """
 import asyncio, sys
 from pytest_llmharness.adapters.stores.sqlite_session_log import SqliteSessionLog

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +169,36 @@ def test_two_crashes_are_no_worse_than_one() -> None:
         except Crash:
             harness(log, bank).resume("s")
         assert sorted(amount for _, amount in bank.charges) == paid, (first, second)
+
+
+class Together(CrashingLog):
+    """The same where an answer and what is done with it are appended at once, both or neither."""
+
+    async def append_all(self, session_id: str, seq: int, events: Sequence[Event]) -> None:
+        self.count += 1
+        if self.count - 1 > self.at or (self.count - 1 == self.at and not self.kept):
+            raise Crash
+        for number, event in enumerate(events, seq):
+            await self.log.append(session_id, number, event)
+        if self.count - 1 == self.at:
+            raise Crash
+
+
+def test_events_that_are_written_together_survive_like_others() -> None:
+    """B34: an effect is intended in the log before it happens, however many events one append holds."""
+    expected, events, bank = undisturbed()
+    paid = sorted(amount for _, amount in bank.charges)
+    calm = Together(MemorySessionLog(), len(events), kept=True)
+    harness(calm, Bank()).run(Request("go", session_id="s"))
+    assert events_of(calm, "s") == events
+    assert calm.count < len(events)
+    for at, kept in itertools.product(range(calm.count), (False, True)):
+        log, bank = MemorySessionLog(), Bank()
+        with pytest.raises(Crash):
+            harness(Together(log, at, kept=kept), bank).run(Request("go", session_id="s"))
+        if at or kept:
+            assert harness(log, bank).resume("s").unwrap() == expected.unwrap(), (at, kept)
+            assert sorted(amount for _, amount in bank.charges) == paid, (at, kept)
 
 
 def test_an_event_that_cannot_be_written_has_no_effect() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import AsyncIterator
 
 from ...domain.event import Event
@@ -12,7 +13,7 @@ class MemorySessionLog:
     """Keeps events in a list per session. For tests, and for runs nobody needs to resume."""
 
     def __init__(self) -> None:
-        self._sessions: dict[str, list[Event]] = {}
+        self._sessions: defaultdict[str, list[Event]] = defaultdict(list)
 
     async def append(self, session_id: str, seq: int, event: Event) -> None:
         """Append `event` as number `seq`.
@@ -20,7 +21,7 @@ class MemorySessionLog:
         Raises:
             SessionConflict: `seq` is not the next number.
         """
-        events = self._sessions.setdefault(session_id, [])
+        events = self._sessions[session_id]
         if seq != len(events):
             raise SessionConflict.at(session_id, seq, len(events), "memory")
         events.append(event)

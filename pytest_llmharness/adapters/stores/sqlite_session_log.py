@@ -7,11 +7,12 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
 from ...domain.event import Event, EventKind
+from ...domain.json_text import encoder
 from ...errors import ConfigError, SessionConflict, SessionLogError
 
 Durability: TypeAlias = Literal["process", "power"]
@@ -31,13 +32,24 @@ insert into event (session, seq, kind, data)
 select ?1, ?2, ?3, ?4
 where ?2 = coalesce((select max(seq) + 1 from event where session = ?1), 0)
 """
+# Where this object wrote the event before, there is no gap to look for: the primary key tells the rest.
+_INSERT_NEXT = "insert into event (session, seq, kind, data) values (?1, ?2, ?3, ?4)"
+_INSERT_NEXT_TWO = f"{_INSERT_NEXT}, (?1, ?2 + 1, ?5, ?6)"
+# The same for two, in one transaction: both are kept, or neither.
+_INSERT_TWO = """
+insert into event (session, seq, kind, data)
+select ?1, ?2 + column1, column2, column3 from (values (0, ?3, ?4), (1, ?5, ?6))
+where ?2 = coalesce((select max(seq) + 1 from event where session = ?1), 0)
+"""
 _SELECT = "select seq, kind, data from event where session = ? and seq > ? order by seq limit ?"
 _NEXT = "select coalesce(max(seq) + 1, 0) from event where session = ?"
 _PAGE = 256
+_SESSIONS = 10_000  # whose next number is remembered
 _BUSY_MS = 5000
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode = encoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
-Row: TypeAlias = tuple[str, int, str, str]
+Row: TypeAlias = tuple[Any, ...]
+"""The session, the number of its first event, then kind and data of one event or of two."""
 
 
 class SqliteSessionLog:
@@ -66,6 +78,11 @@ class SqliteSessionLog:
         self._connection: sqlite3.Connection | None = None
         self._waiting: list[tuple[Row, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._committing = False
+        self._next: dict[str, int] = {}
+        self._process, self._left_behind = os.getpid(), list[sqlite3.Connection | None]()
+        # Opened now, for it takes as long as many appends. What fails here fails again, and is told, there.
+        with suppress(sqlite3.Error):
+            self._open()
 
     async def append(self, session_id: str, seq: int, event: Event) -> None:
         """Append `event` as number `seq`; it is durable when this returns.
@@ -74,7 +91,18 @@ class SqliteSessionLog:
             SessionConflict: `seq` is not the next number: another writer was faster.
             SessionLogError: the file cannot be written.
         """
-        row = (session_id, seq, str(event.kind), self._text(event))
+        await self._append((session_id, seq, event.kind.value, self._text(event)))
+
+    async def append_all(self, session_id: str, seq: int, events: Sequence[Event]) -> None:
+        """Append events as numbers `seq` and on, two by two in one transaction; see `append`."""
+        for done in range(0, len(events) - 1, 2):
+            one, other = events[done], events[done + 1]
+            texts = (one.kind.value, self._text(one), other.kind.value, self._text(other))
+            await self._append((session_id, seq + done, *texts))
+        if len(events) % 2:
+            await self.append(session_id, seq + len(events) - 1, events[-1])
+
+    async def _append(self, row: Row) -> None:
         if self._power:
             await self._in_a_group(row)
         elif self._lock.acquire(blocking=False):
@@ -103,6 +131,7 @@ class SqliteSessionLog:
             if self._connection is not None:
                 self._connection.close()
                 self._connection = None
+                self._next.clear()
 
     def _text(self, event: Event) -> str:
         try:
@@ -116,8 +145,12 @@ class SqliteSessionLog:
 
     def _try_insert(self, row: Row) -> bool:
         """Insert without waiting; False where somebody else holds the file."""
+        session_id, seq = row[:2]
+        known = self._next.get(session_id) == seq
         try:
-            changed = self._open().execute(_INSERT, row).rowcount
+            changed = self._open().execute(_statement(row, known=known), row).rowcount
+        except sqlite3.IntegrityError:
+            changed = 0
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname.startswith("SQLITE_BUSY"):
                 return False
@@ -125,7 +158,11 @@ class SqliteSessionLog:
         except sqlite3.Error as error:
             raise self._failed(error) from error
         if not changed:
+            self._next.pop(session_id, None)
             raise self._conflict(row)
+        if len(self._next) >= _SESSIONS:
+            self._next.clear()
+        self._next[session_id] = seq + len(row) // 2 - 1
         return True
 
     def _insert_patiently(self, row: Row) -> None:
@@ -134,7 +171,7 @@ class SqliteSessionLog:
                 connection = self._open()
                 connection.execute(f"pragma busy_timeout = {_BUSY_MS}")
                 try:
-                    changed = connection.execute(_INSERT, row).rowcount
+                    changed = connection.execute(_statement(row), row).rowcount
                 finally:
                     connection.execute("pragma busy_timeout = 0")
             except sqlite3.Error as error:
@@ -173,15 +210,12 @@ class SqliteSessionLog:
 
     def _commit(self, rows: list[Row]) -> list[Exception | None]:
         """Write a group in one transaction; a refused row leaves the others as they are."""
-        outcomes: list[Exception | None] = [None] * len(rows)
+        outcomes: list[Exception | None]
         try:
             connection = self._open()
             connection.execute("begin immediate")
             try:
-                if connection.executemany(_INSERT, rows).rowcount < len(rows):
-                    connection.execute("rollback")
-                    connection.execute("begin immediate")
-                    outcomes = [self._outcome(row) for row in rows]
+                outcomes = [self._outcome(row) for row in rows]
                 connection.execute("commit")
             except BaseException:
                 connection.execute("rollback")
@@ -193,11 +227,15 @@ class SqliteSessionLog:
         return outcomes
 
     def _outcome(self, row: Row) -> SessionConflict | None:
-        return None if self._open().execute(_INSERT, row).rowcount else self._conflict(row)
+        return None if self._open().execute(_statement(row), row).rowcount else self._conflict(row)
 
     # --- the file ---
 
     def _open(self) -> sqlite3.Connection:
+        if self._process != os.getpid():
+            # A connection must not be used, nor closed, on the other side of a fork.
+            self._left_behind.append(self._connection)
+            self._process, self._connection = os.getpid(), None
         if self._connection is None:
             connection = sqlite3.connect(
                 self._path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
@@ -231,6 +269,12 @@ class SqliteSessionLog:
             where=self._path,
             fix="check that it is a SQLite file in a folder you can write to, and that the disk has room",
         )
+
+
+def _statement(row: Row, *, known: bool = False) -> str:
+    if len(row) == 4:
+        return _INSERT_NEXT if known else _INSERT
+    return _INSERT_NEXT_TWO if known else _INSERT_TWO
 
 
 def _settle(news: list[tuple[asyncio.Future[None], Exception | None]]) -> None:

@@ -25,6 +25,7 @@ class FunctionTool:
     def __init__(self, function: Callable[..., Any], spec: ToolSpec, form: Form) -> None:
         self._function = function
         self._form = form
+        self._is_async = _is_async(function)
         self.spec = spec
         self.__doc__ = _documented(function).__doc__
         self.__name__ = spec.name
@@ -43,10 +44,10 @@ class FunctionTool:
         Raises:
             HarnessError: an argument does not fit its annotation.
         """
-        call = functools.partial(self._function, **self._built(arguments))
-        if _is_async(self._function):
-            return await call()
-        value = await in_thread(call)
+        built = self._built(arguments)
+        if self._is_async:
+            return await self._function(**built)
+        value = await in_thread(functools.partial(self._function, **built))
         return await value if inspect.isawaitable(value) else value
 
     def _built(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

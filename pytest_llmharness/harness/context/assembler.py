@@ -136,9 +136,14 @@ class ContextAssembler:
         Raises:
             InvalidRequest: what may not leave the prompt is alone over `settings.window_tokens`.
         """
+        return await self._trimmed(prompt) if self.trims_growth else Assembled(prompt)
+
+    @property
+    def trims_growth(self) -> bool:
+        """Whether the settings have a limit that a growing run can reach."""
         history = self.settings.history
         limits = (self.settings.window_tokens, history.max_messages, history.max_turns)
-        return Assembled(prompt) if limits == (None, None, None) else await self._trimmed(prompt)
+        return limits != (None, None, None)
 
     async def _selected(self, ask: Ask, documents: Documents) -> tuple[Sequence[Snippet], Reports]:
         """Run the five steps; whatever they return, the budget is kept."""

@@ -103,6 +103,8 @@ class Account:
 
     def reserve(self, tool: str, cost: float = 0.0) -> Charge | Refusal:
         """Charge a call before it is dispatched, or say which limit it would break."""
+        if not self._allowances:
+            return Charge(self._clock.now() if self._clock else 0.0, tool, cost)
         with self._lock:
             charge = Charge(self._clock.now() if self._clock else 0.0, tool, cost)
             binding = [allowance for allowance in self._allowances if allowance.covers(tool)]

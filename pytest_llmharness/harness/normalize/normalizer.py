@@ -120,7 +120,7 @@ class Normalizer:
         hits: tuple[Hit, ...] = ()
         text = self._cut(text, _RAW * self.settings.max_chars, changes)
         for _ in range(_PASSES):
-            found = self._find(text) if self._find is not None else ()
+            found = self._find(text) if self._find is not None and not _says_nothing(text) else ()
             kept = text
             if found and self.settings.on_injection == "neutralise":
                 hits += found
@@ -153,7 +153,8 @@ class Normalizer:
         admitted = replace(request, text=text.text, history=tuple(message for message, _ in history))
         if hits and self.settings.on_injection == "reject":
             return Admission(request, _rejected(hits[0], in_text=bool(text.hits)), tuple(changes), hits)
-        return Admission(admitted, refusal(admitted), tuple(changes), hits, document_of(text.text))
+        document = Document() if _says_nothing(text.text) else document_of(text.text)
+        return Admission(admitted, refusal(admitted), tuple(changes), hits, document)
 
     def tool_result(self, text: str) -> Normalized:
         """Scan what a tool returned; it is not cleaned, because its bytes may matter.
@@ -218,7 +219,7 @@ class Normalizer:
 
 
 def _says_nothing(text: str) -> bool:
-    """Tell whether a text is too short for an instruction, as results of tools that compute are."""
+    """Tell whether a text is too short for an instruction, as most results of tools that compute are."""
     return len(text) < _SHORTEST or (len(text) < _SHORTEST_LATIN and text.isascii())
 
 
