@@ -132,6 +132,8 @@ struct Compiler<'d> {
     homes: HashMap<*const Value, Home, Addresses>,
     patterns: HashMap<&'d str, Wording>,
     queue: Vec<Task<'d>>,
+    /// Where pointers are written before they are kept.
+    pointer: String,
 }
 
 impl<'d> Compiler<'d> {
@@ -146,7 +148,8 @@ impl<'d> Compiler<'d> {
             known: HashMap::with_capacity_and_hasher(USUAL_NODES, Addresses::default()),
             homes: HashMap::default(),
             patterns: HashMap::new(),
-            queue: Vec::new(),
+            queue: Vec::with_capacity(USUAL_NODES),
+            pointer: String::new(),
         }
     }
 
@@ -324,15 +327,14 @@ impl<'d> Compiler<'d> {
     }
 
     /// The place of what a keyword holds, or of the part of that which has a name.
-    fn place(&self, task: &Task<'d>, keyword: &str, part: Option<&str>) -> Home {
-        let room = task.home.pointer.len() + keyword.len() + part.map_or(0, str::len) + 2;
-        let mut pointer = String::with_capacity(room);
-        pointer.push_str(&task.home.pointer);
-        push_part(&mut pointer, keyword);
+    fn place(&mut self, task: &Task<'d>, keyword: &str, part: Option<&str>) -> Home {
+        self.pointer.clear();
+        self.pointer.push_str(&task.home.pointer);
+        push_part(&mut self.pointer, keyword);
         if let Some(part) = part {
-            push_part(&mut pointer, part);
+            push_part(&mut self.pointer, part);
         }
-        Home { document: task.home.document, pointer: pointer.into() }
+        Home { document: task.home.document, pointer: self.pointer.as_str().into() }
     }
 
     /// The nodes of the schemas that a keyword holds in an array.
@@ -533,15 +535,11 @@ impl<'d> KnownNames<'d> {
         let names = Names::of(self.list.iter().map(|known| known.0));
         let member = |(name, node, bit): &(&str, Option<NodeId>, u32)| {
             let matching = patterns.iter().filter(|(pattern, _)| pattern.holds(name)).map(|(_, node)| *node);
-            let mut nodes: Vec<NodeId> = node.iter().copied().chain(matching).collect();
-            let covered = !nodes.is_empty();
-            if !covered {
-                nodes.push(rest);
-            }
-            let first = nodes.remove(0);
-            nodes.retain(|&node| node != ANY);
+            let mut nodes = node.iter().copied().chain(matching);
+            let first = nodes.next();
+            let more = nodes.filter(|&node| node != ANY).collect();
             let flag = if *bit < 64 { 1 << *bit } else { 0 };
-            Member { node: first, more: nodes.into(), bit: *bit, flag, covered }
+            Member { node: first.unwrap_or(rest), more, bit: *bit, flag, covered: first.is_some() }
         };
         (names, self.list.iter().map(member).collect())
     }

@@ -273,18 +273,22 @@ pub struct Bits {
 
 impl Bits {
     pub fn of(bits: impl IntoIterator<Item = u32>) -> Self {
-        let mut words = vec![0_u64];
+        let mut first = 0_u64;
+        let mut others = Vec::new();
         for bit in bits {
-            let word = bit as usize / 64;
-            if words.len() <= word {
-                words.resize(word + 1, 0);
+            if bit < 64 {
+                first |= 1 << bit;
+                continue;
             }
-            if let Some(slot) = words.get_mut(word) {
+            let word = bit as usize / 64;
+            if others.len() < word {
+                others.resize(word, 0);
+            }
+            if let Some(slot) = others.get_mut(word - 1) {
                 *slot |= 1 << (bit % 64);
             }
         }
-        let first = words.first().copied().unwrap_or(0);
-        Self { first, others: words.get(1..).unwrap_or_default().into() }
+        Self { first, others: others.into() }
     }
 
     /// Whether all of them are among those that were seen.
