@@ -8,13 +8,14 @@ export LLMHARNESS_RUST := required
 # Without written bytecode pytest rewrites hypothesis anew in each of the runs inside the tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fuzz bench lint types golden core clean
+.PHONY: help demo test fuzz bench peers lint types golden core clean
 
 help:
 	@echo "make demo    the example suite: replayed offline, then live on a real model server"
 	@echo "make test    the whole test suite"
 	@echo "make fuzz    the schema engines against each other, on 100,000 pairs"
 	@echo "make bench   every promised speed beside its named peer"
+	@echo "make peers   the libraries that make bench compares us with, each in an environment of its own"
 	@echo "make lint    ruff, floors (import-linter), rustfmt, clippy"
 	@echo "make types   mypy --strict"
 	@echo "make golden  renew what humans read and tests compare"
@@ -48,6 +49,14 @@ fuzz: $(READY)
 bench: $(READY)
 	$(BIN)/python -m bench
 
+PEERS := $(patsubst bench/peers/%.txt,.cache/peers/%/.ready,$(wildcard bench/peers/*.txt))
+peers: $(PEERS)
+
+.cache/peers/%/.ready: bench/peers/%.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --no-deps --require-virtualenv --requirement $<
+	@touch $@
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,4 +73,4 @@ core: $(READY)
 	$(BIN)/python -c "from pytest_llmharness import Schema; assert Schema(True).engine == 'rust', Schema(True).engine"
 
 clean:
-	rm -rf $(VENV) rust/target build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .cache rust/target build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

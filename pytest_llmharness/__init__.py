@@ -9,8 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .adapters.clocks.system import SystemClock as SystemClock
     from .adapters.clocks.virtual import VirtualClock as VirtualClock
+    from .adapters.executors.asyncio import AsyncioExecutor as AsyncioExecutor
     from .adapters.providers.scripted import ScriptedProvider as ScriptedProvider
+    from .adapters.stores.memory_session_log import MemorySessionLog as MemorySessionLog
+    from .adapters.stores.sqlite_session_log import SqliteSessionLog as SqliteSessionLog
     from .adapters.tools.function import tool as tool
     from .domain import fault as fault
     from .domain.message import Message as Message
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from .errors import HarnessError as HarnessError
     from .errors import MaxRetriesExceeded as MaxRetriesExceeded
     from .errors import UnrepairableJSON as UnrepairableJSON
+    from .harness.acting import idempotency_key as idempotency_key
     from .harness.config import HarnessConfig as HarnessConfig
     from .parsing import Coerced as Coerced
     from .parsing import OutputParser as OutputParser
@@ -48,6 +53,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "Approver": "ports.approver",
+    "AsyncioExecutor": "adapters.executors.asyncio",
     "Cache": "ports.cache",
     "CassetteMiss": "errors",
     "Clock": "ports.clock",
@@ -58,6 +64,7 @@ _HOMES = {
     "HarnessError": "errors",
     "LLMResult": "domain.result",
     "MaxRetriesExceeded": "errors",
+    "MemorySessionLog": "adapters.stores.memory_session_log",
     "Message": "domain.message",
     "OutputParser": "parsing",
     "ParseEvent": "parsing",
@@ -69,6 +76,8 @@ _HOMES = {
     "Schema": "schema",
     "ScriptedProvider": "adapters.providers.scripted",
     "SessionLog": "ports.session_log",
+    "SqliteSessionLog": "adapters.stores.sqlite_session_log",
+    "SystemClock": "adapters.clocks.system",
     "Tool": "ports.tool",
     "ToolCall": "domain.tool",
     "ToolSpec": "domain.tool",
@@ -79,12 +88,14 @@ _HOMES = {
     "VirtualClock": "adapters.clocks.virtual",
     "coerce_json": "parsing",
     "fault": "domain.fault",
+    "idempotency_key": "harness.acting",
     "repair_json": "parsing",
     "tool": "adapters.tools.function",
 }
 
 __all__ = [
     "Approver",
+    "AsyncioExecutor",
     "Cache",
     "CassetteMiss",
     "Clock",
@@ -95,6 +106,7 @@ __all__ = [
     "HarnessError",
     "LLMResult",
     "MaxRetriesExceeded",
+    "MemorySessionLog",
     "Message",
     "OutputParser",
     "ParseEvent",
@@ -106,6 +118,8 @@ __all__ = [
     "Schema",
     "ScriptedProvider",
     "SessionLog",
+    "SqliteSessionLog",
+    "SystemClock",
     "Tool",
     "ToolCall",
     "ToolSpec",
@@ -117,6 +131,7 @@ __all__ = [
     "__version__",
     "coerce_json",
     "fault",
+    "idempotency_key",
     "repair_json",
     "tool",
 ]

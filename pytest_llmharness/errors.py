@@ -72,6 +72,23 @@ class InvalidRequest(HarnessError):
     """The request is refused before any model is called."""
 
 
+class SessionLogError(HarnessError):
+    """A session log cannot be read or written."""
+
+
+class SessionConflict(SessionLogError):
+    """An event has a number that is not the next one: another writer was faster."""
+
+    @classmethod
+    def at(cls, session_id: str, seq: int, expected: int, log: str) -> SessionConflict:
+        """Make the error for one refused event."""
+        return cls(
+            f"event {seq} of session {session_id!r} is refused: the next number is {expected}",
+            where=log,
+            fix="read the session again before going on; somebody else has taken it over",
+        )
+
+
 class ScriptExhausted(ConfigError):
     """A scripted model was called more often than its script has steps."""
 
@@ -82,6 +99,10 @@ class MaxRetriesExceeded(HarnessError):
 
 class EngineUnavailable(HarnessError):
     """No live engine can be started or reached."""
+
+
+class SharedStateUnavailable(HarnessError):
+    """A server or file that keeps shared state (cache, limiter, breaker, approvals) fails."""
 
 
 class ProviderError(HarnessError):
@@ -142,6 +163,12 @@ class ProviderUnavailable(ProviderError):
     """The server cannot be reached or fails on its side (connection refused, 408, 5xx)."""
 
     retryable = True
+
+
+class CircuitOpen(ProviderUnavailable):
+    """The endpoint failed repeatedly and is not called for `retry_after_s` seconds."""
+
+    retryable = False
 
 
 class ProviderTimeout(ProviderError):

@@ -2,6 +2,22 @@
 
 from __future__ import annotations
 
+from .approver import ApproverContract
+from .breaker_states import BreakerStatesContract
+from .cache import CacheContract
+from .conversation_store import ConversationStoreContract
+from .limiter import LimiterContract
 from .provider import ProviderContract
+from .session_log import SessionLogContract
+from .tracer import TracerContract
 
-__all__ = ["ProviderContract"]
+__all__ = [
+    "ApproverContract",
+    "BreakerStatesContract",
+    "CacheContract",
+    "ConversationStoreContract",
+    "LimiterContract",
+    "ProviderContract",
+    "SessionLogContract",
+    "TracerContract",
+]

@@ -73,6 +73,7 @@ class ChunkCollector:
         self._usage = Usage()
         self._timing = Timing()
         self._model = ""
+        self._surfaced = 0
 
     @property
     def text(self) -> str:
@@ -89,6 +90,21 @@ class ChunkCollector:
         self._usage = chunk.usage or self._usage
         self._timing = chunk.timing or self._timing
         self._model = chunk.model or self._model
+
+    def new_calls(self) -> list[ToolCall]:
+        """Return the calls that became whole since this was last asked, in order, each once.
+
+        A call is whole when its arguments are a complete object, or when something follows it.
+        """
+        calls = []
+        while self._surfaced < len(self._calls):
+            index = sorted(self._calls)[self._surfaced]
+            follows = self._surfaced + 1 < len(self._calls) or self._finish != "unknown"
+            if not follows and not self._calls[index].is_whole:
+                break
+            calls.append(self._calls[index].close())
+            self._surfaced += 1
+        return calls
 
     def completion(self) -> Completion:
         """The answer that the chunks so far add up to."""
@@ -112,6 +128,12 @@ class _OpenCall:
         self._name = self._name or delta.name
         self._id = self._id or delta.id
         self._arguments.append(delta.arguments)
+
+    @property
+    def is_whole(self) -> bool:
+        if not self._arguments or not self._arguments[-1].rstrip().endswith("}"):
+            return False
+        return self.close().raw_arguments is None
 
     def close(self) -> ToolCall:
         return tool_call(self._name, "".join(self._arguments), self._id)

@@ -12,15 +12,25 @@ class EventKind(StrEnum):
     """The kinds of event a run can emit, in the order of the flow."""
 
     ORCHESTRATE_START = "orchestrate_start"
+    NORMALIZE = "normalize"
+    CONTEXT = "context"
+    CACHE_HIT = "cache_hit"
+    CACHE_MISS = "cache_miss"
+    RATE_LIMIT_ACQUIRED = "rate_limit_acquired"
     PROVIDER_CALL = "provider_call"
     TEXT_DELTA = "text_delta"
+    TOOL_CALL = "tool_call"
     PROVIDER_ANSWER = "provider_answer"
     PROVIDER_FAILED = "provider_failed"
+    FALLBACK = "fallback"
     VALIDATION_FAILED = "validation_failed"
     REPAIR = "repair"
+    REFUSED = "refused"
     TOOL_EXECUTION = "tool_execution"
     TOOL_RESULT = "tool_result"
     ORCHESTRATE_COMPLETE = "orchestrate_complete"
+    RESUMED = "resumed"
+    STORE_ERROR = "store_error"
 
 
 @dataclass(frozen=True, slots=True)

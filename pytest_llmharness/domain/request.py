@@ -16,7 +16,8 @@ class Request:
         text: what the user says now.
         history: earlier turns, oldest first.
         session_id: continues a session; None starts one.
-        metadata: carried into the result untouched.
+        metadata: JSON values, carried into the result's `metadata["request"]`; "task" says in the log
+            what the run was for.
     """
 
     text: str

@@ -20,6 +20,29 @@ class FailureReason(StrEnum):
     TIMEOUT = "timeout"
     MAX_ITERATIONS = "max_iterations"
     MAX_TOOL_DEPTH = "max_tool_depth"
+    NO_PROGRESS = "no_progress"
+    OUTPUT_BLOCKED = "output_blocked"
+    OUTPUT_TOO_LARGE = "output_too_large"
+    PENDING_APPROVAL = "pending_approval"
+    IN_DOUBT = "in_doubt"
+
+    @property
+    def layer(self) -> str:
+        """The layer of the harness that ended the run."""
+        return _LAYERS.get(self, "degrade")
+
+
+_LAYERS = {
+    FailureReason.INVALID_REQUEST: "normalize",
+    FailureReason.VALIDATION: "validate",
+    FailureReason.NO_PROGRESS: "validate",
+    FailureReason.OUTPUT_BLOCKED: "validate",
+    FailureReason.OUTPUT_TOO_LARGE: "validate",
+    FailureReason.MAX_ITERATIONS: "orchestrate",
+    FailureReason.MAX_TOOL_DEPTH: "orchestrate",
+    FailureReason.PENDING_APPROVAL: "gate",
+    FailureReason.IN_DOUBT: "state",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +59,8 @@ class LLMResult:
         retries: model calls beyond the first that a failure made necessary.
         score: quality in 0..1, or None where nothing scored it.
         metadata: "value" (the validated object), "edits" (what was mended to read it, with the
-            bytes of the answer without its thinking), "session_id", "failure_reason", "error", "attempts".
+            bytes of the answer without its thinking), "session_id", "failure_reason", "error",
+            "attempts", and as "request" the request's own metadata.
     """
 
     content: str

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, TypeAlias
+
+InDoubt: TypeAlias = Literal["idempotent", "lookup", "halt"]
 
 
 def _object_schema() -> dict[str, Any]:
@@ -21,12 +23,17 @@ class ToolSpec:
         description: one or two sentences for the model.
         schema: JSON Schema (draft 2020-12) of the arguments, an object schema.
         read_only: whether a call leaves the world as it was.
+        in_doubt: what follows when a run is resumed and nobody knows whether a call took effect:
+            "idempotent" makes it again with the same idempotency key, "lookup" asks the tool's
+            `lookup(key)` what became of it, "halt" ends the run and asks a person. Calls of
+            read-only tools are always made again.
     """
 
     name: str
     description: str = ""
     schema: Mapping[str, Any] = field(default_factory=_object_schema)
     read_only: bool = False
+    in_doubt: InDoubt = "halt"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,75 +3,218 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Set
-from contextlib import nullcontext
-from dataclasses import fields, is_dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass, field, fields, is_dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..domain.message import Message
 from ..domain.tool import ToolCall, ToolSpec
 from ..errors import ConfigError
 from ..ports.clock import Clock
 from ..ports.tool import Tool
-from ..schema import Schema
+from .action_schema import action_schema, closed, defaults_of
+from .eager import within
+from .gate.budgets import Account, Charge, quotas
+from .refusal import Refusal
+
+if TYPE_CHECKING:
+    from ..schema import Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What a session may do with the tools there are.
+
+    Args:
+        allowed_tools: the tools it may use; empty means all.
+        write: False is a read-only session: tools that are not `read_only` are neither shown nor run.
+        granted: the permissions it has, shell patterns such as "files:*"; None means all.
+        needs: the permissions a tool needs, by tool name.
+        quotas: the most calls in the session, by tool name or shell pattern; "*" counts all tools.
+    """
+
+    allowed_tools: tuple[str, ...] = ()
+    write: bool = True
+    granted: tuple[str, ...] | None = None
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    quotas: Mapping[str, int] = field(default_factory=dict)
+
+    def forbids(self, spec: ToolSpec) -> tuple[str, str] | None:
+        """Return (rule, reason) where the session may not use this tool at all."""
+        if self.allowed_tools and spec.name not in self.allowed_tools:
+            return "allowed_tools", f"the tool {spec.name!r} is not allowed here"
+        if not self.write and not spec.read_only:
+            return "scope", f"the session is read-only, and {spec.name!r} writes"
+        for needed in self.needs.get(spec.name, ()):
+            if self.granted is not None and not any(fnmatchcase(needed, one) for one in self.granted):
+                return "permission", f"{spec.name!r} needs the permission {needed!r}"
+        return None
+
+
+class _Known(NamedTuple):
+    tool: Tool
+    spec: ToolSpec
+    schema: Schema
+    defaults: dict[str, Any]
 
 
 class Toolbox:
     """The tools of one harness, each with its compiled argument schema.
 
+    A call is admitted (name, scope, permission, arguments, quota), then dispatched; `invoke` does
+    both. `session` gives a run a view of its own, with its own count of calls, and may narrow it
+    further, never widen it:
+
+    ```python
+    toolbox = Toolbox([read_file, write_file], Constraints(quotas={"write_file": 3}))
+    readers = toolbox.session(Constraints(write=False))
+    refused = readers.admit(ToolCall("write_file", {"path": "a", "text": "b"}))  # rule "scope"
+    ```
+
     Args:
-        tools: what can be called.
+        tools: what can be called; argument schemas are closed against unknown arguments.
+        constraints: what a session may do with them.
         clock: limits each call to `timeout_s`; None leaves the time to the tools.
         timeout_s: seconds after which a call is cancelled and answered with an error.
     """
 
     def __init__(
-        self, tools: Iterable[Tool] = (), *, clock: Clock | None = None, timeout_s: float | None = 30
+        self,
+        tools: Iterable[Tool] = (),
+        constraints: Constraints | None = None,
+        *,
+        clock: Clock | None = None,
+        timeout_s: float | None = 30.0,
     ) -> None:
-        self._clock, self._timeout_s = clock, timeout_s
-        self._tools: dict[str, tuple[Tool, Schema]] = {}
+        self._tools: dict[str, _Known] = {}
         for tool in tools:
-            spec = _spec_of(tool)
+            from ..schema import Schema
+
+            spec = closed(_spec_of(tool))
             if spec.name in self._tools:
                 raise ConfigError(
                     f"two tools have the name {spec.name!r}",
                     where="Harness(tools=...)",
                     fix="rename one: @tool(name='...')",
                 )
-            self._tools[spec.name] = (tool, Schema(dict(spec.schema)))
+            schema = Schema(dict(spec.schema))
+            self._tools[spec.name] = _Known(tool, spec, schema, defaults_of(spec.schema))
+        self._clock, self._timeout_s = clock, timeout_s
+        self._constrain((constraints or Constraints(),), ())
+
+    def _constrain(self, layers: tuple[Constraints, ...], history: Iterable[Charge]) -> None:
+        for name in layers[-1].allowed_tools:
+            if name not in self._tools:
+                raise ConfigError(
+                    f"allowed_tools names {name!r}, and no tool has that name",
+                    where="Constraints(allowed_tools=...)",
+                    fix=f"use names out of: {', '.join(self._tools) or 'none'}",
+                )
+        self._layers = layers
+        limits = tuple(limit for layer in layers for limit in quotas(layer.quotas))
+        self._account = Account(limits, history=history, layer="constrain")
+        self._open = {name: known for name, known in self._tools.items() if not self._forbidden(known.spec)}
+        self._specs = tuple(known.spec for known in self._open.values())
+
+    def session(self, constraints: Constraints | None = None, history: Iterable[Charge] = ()) -> Toolbox:
+        """Return a view for one session: within these constraints, counting calls from `history` on."""
+        view = Toolbox(clock=self._clock, timeout_s=self._timeout_s)
+        view._tools = self._tools
+        view._constrain((*self._layers, *((constraints,) if constraints else ())), history)
+        return view
+
+    @property
+    def counts(self) -> bool:
+        """Whether a quota is counted, so that each session needs a view of its own."""
+        return any(layer.quotas for layer in self._layers)
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
-        """What the model is told, in the order given."""
-        return tuple(tool.spec for tool, _ in self._tools.values())
+        """What the model is told, in the order given: only what the session may use."""
+        return self._specs
+
+    @property
+    def action_schema(self) -> dict[str, Any]:
+        """JSON Schema of one action the session may propose: `{"name": ..., "arguments": {...}}`."""
+        return action_schema(self._specs)
+
+    @property
+    def history(self) -> tuple[Charge, ...]:
+        """The calls admitted so far, oldest first; give them to `session` to go on after a restart."""
+        return self._account.history
+
+    def judge(self, call: ToolCall) -> Refusal | None:
+        """Return why the call must not run, or None; nothing is counted."""
+        known = self._open.get(call.name)
+        if known is None:
+            return self._closed(call.name)
+        if call.raw_arguments is not None:
+            return _no("arguments", "the arguments are no JSON object; send one complete object")
+        if known.schema.accepts_value(call.arguments):
+            return None
+        verdict = known.schema.check_value(call.arguments)
+        return _no("arguments", f"invalid arguments: {verdict.hint()}")
+
+    def admit(self, call: ToolCall) -> Charge | Refusal:
+        """Judge a call and charge it to the quotas, before anything is dispatched.
+
+        Calls that run side by side are admitted one after the other, in their order.
+        """
+        return self.judge(call) or self._account.reserve(call.name)
+
+    def release(self, charge: Charge) -> None:
+        """Give back the charge of an admitted call that was not dispatched after all."""
+        self._account.release(charge)
 
     def refusal(self, call: ToolCall) -> str | None:
         """Return why the call must not run, in words for the model, or None where it may."""
-        if call.name not in self._tools:
-            known = ", ".join(self._tools) or "none"
-            return f"unknown tool {call.name!r}; the tools are: {known}"
-        if call.raw_arguments is not None:
-            return "the arguments are no JSON object; send one complete object"
-        verdict = self._tools[call.name][1].check_value(call.arguments)
-        return None if verdict.valid else f"invalid arguments: {verdict.hint()}"
+        refused = self.judge(call)
+        return None if refused is None else refused.reason
 
-    async def invoke(self, call: ToolCall) -> tuple[Message, bool]:
-        """Run an allowed call and return (the answer to the model, whether it succeeded).
+    def spec(self, name: str) -> ToolSpec:
+        """Return the contract of a known tool."""
+        return self._tools[name].spec
 
-        A refused call and a failing tool answer with "Error: ..."; neither ends the run.
-        """
-        refused = self.refusal(call)
-        if refused is not None:
-            return Message.tool(call, f"Error: {refused}"), False
+    async def dispatch(self, call: ToolCall) -> tuple[str, bool]:
+        """Run an admitted call, within the time limit, and return (its text, whether it succeeded)."""
+        known = self._tools[call.name]
+        invoked = known.tool.invoke({**known.defaults, **call.arguments})
         try:
-            async with nullcontext() if self._clock is None else self._clock.timeout(self._timeout_s):
-                value = await self._tools[call.name][0].invoke(call.arguments)
-            return Message.tool(call, answer_text(value)), True
+            value = await (invoked if self._clock is None else within(self._clock, self._timeout_s, invoked))
+            return answer_text(value), True
         except TimeoutError as error:
             late = str(error) or f"the tool did not answer within {self._timeout_s:g} s"
-            return Message.tool(call, f"Error: TimeoutError: {late}"), False
+            return f"Error: TimeoutError: {late}", False
         except Exception as error:  # noqa: BLE001 - a tool may fail in any way; the model is told
-            return Message.tool(call, f"Error: {type(error).__name__}: {error}"), False
+            return f"Error: {type(error).__name__}: {error}", False
+
+    async def lookup(self, call: ToolCall, key: str) -> str | None:
+        """Ask a tool what became of a call of an earlier life; None means that it never took effect."""
+        found = await getattr(self._tools[call.name].tool, "lookup")(key)  # noqa: B009 - not in the port
+        return None if found is None else answer_text(found)
+
+    async def invoke(self, call: ToolCall) -> tuple[Message, bool]:
+        """Admit and run a call; a refused call and a failing tool answer with "Error: ..."."""
+        admitted = self.admit(call)
+        if isinstance(admitted, Refusal):
+            return Message.tool(call, f"Error: {admitted.reason}"), False
+        text, ok = await self.dispatch(call)
+        return Message.tool(call, text), ok
+
+    def _closed(self, name: str) -> Refusal:
+        forbidden = self._forbidden(self._tools[name].spec) if name in self._tools else None
+        if forbidden is not None:
+            return _no(*forbidden)
+        known = ", ".join(spec.name for spec in self._specs) or "none"
+        return _no("unknown_tool", f"unknown tool {name!r}; the tools are: {known}")
+
+    def _forbidden(self, spec: ToolSpec) -> tuple[str, str] | None:
+        return next(filter(None, (layer.forbids(spec) for layer in self._layers)), None)
+
+
+def _no(rule: str, reason: str) -> Refusal:
+    return Refusal("constrain", rule, reason)
 
 
 def _spec_of(tool: Tool) -> ToolSpec:
@@ -93,7 +236,7 @@ def answer_text(value: Any) -> str:
         ValueError: the value holds itself.
         RecursionError: the value is nested too deeply.
     """
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=_json_form)
+    return value if isinstance(value, str) else str(value) if type(value) is int else _JSON.encode(value)
 
 
 def _json_form(value: Any) -> Any:
@@ -110,3 +253,6 @@ def _json_form(value: Any) -> Any:
         # Its only text is an address, another one in each run.
         raise TypeError(f"{kind.__qualname__} has no JSON form; a tool returns text or JSON data")
     return str(value)
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, default=_json_form)

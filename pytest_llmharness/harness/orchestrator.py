@@ -1,233 +1,357 @@
-"""The loop: prompt, call, tools, check, repair, result; bounded at every turn."""
+"""The run: admit, prepare, ask, use tools, check, repair, answer; every step written down first."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from ..domain.completion import ChunkCollector, Completion
 from ..domain.event import Event, EventKind
+from ..domain.prompt import Prompt
 from ..domain.request import Request
 from ..domain.result import FailureReason, LLMResult
-from ..domain.usage import Usage
-from ..errors import ConfigError, HarnessError, MaxRetriesExceeded, ProviderError
-from ..ports.clock import Clock
-from ..ports.ids import Ids
-from ..ports.provider import Provider
-from ..schema import Schema
-from . import degrade
-from .config import HarnessConfig
-from .constrain import Toolbox
+from ..errors import (
+    ConfigError,
+    HarnessError,
+    InvalidRequest,
+    MaxRetriesExceeded,
+    ProviderError,
+)
+from .acting import Acting, Halt
+from .calling import Calling
+from .degrade.failure import reason
+from .journal import Journal, Listener
+from .memory import Memory
 from .normalize import refusal
-from .prompt import constrained, extended, first_prompt
-from .repair import repair_prompt
-from .validate import Check, Validator, check
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything an orchestrator is made of."""
-
-    provider: Provider
-    clock: Clock
-    ids: Ids
-    system: str | None = None
-    toolbox: Toolbox = field(default_factory=Toolbox)
-    schema: Schema | None = None
-    validators: tuple[Validator, ...] = ()
-    config: HarnessConfig = HarnessConfig()
-
-
-class Run:
-    """The state of one run; the orchestrator itself keeps none."""
-
-    def __init__(self, parts: Parts, request: Request) -> None:
-        self.started = parts.clock.now()
-        self.session_id = request.session_id or parts.ids.new()
-        self.prompt = first_prompt(
-            request,
-            system=parts.system,
-            tools=parts.toolbox.specs,
-            schema=parts.schema,
-            config=parts.config,
-            model=parts.provider.model,
-        )
-        self.calls = self.retries = self.depth = 0
-        self.usage = Usage()
-        self.last = Completion(model=self.prompt.options.model or "")
-        self.attempts: list[dict[str, Any]] = []
-        self.outcome: LLMResult | None = None
+from .observations import LLM_CALL, llm_call
+from .parts import Parts
+from .progress import going_round
+from .prompt import opening
+from .repair import complaint
+from .state import RunState, Step
+from .validate import Check, check
+from .written import read
 
 
 class Orchestrator:
-    """Runs requests over its parts. One implementation serves `run`, `arun` and `stream`."""
+    """Runs requests over its parts; all it knows of a session is in the session's log."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
     async def run(self, request: Request) -> LLMResult:
-        """Run to the result."""
-        async for event in self.events(request, streaming=False):
-            if event.kind is EventKind.ORCHESTRATE_COMPLETE:
-                result: LLMResult = event.data["result"]
-        return result
+        """Run a request to its result."""
+        return await self._run(request, None)
 
-    async def events(self, request: Request, *, streaming: bool) -> AsyncGenerator[Event, None]:
-        """Yield what happens, in order; the last event holds the result.
+    async def stream(self, request: Request) -> AsyncGenerator[Event, None]:
+        """Yield what happens, in order; the last event holds the result."""
+        events: asyncio.Queue[Event | None] = asyncio.Queue()
+
+        async def work() -> None:
+            try:
+                await self._run(request, events.put)
+            finally:
+                events.put_nowait(None)
+
+        task = asyncio.ensure_future(work())
+        try:
+            while (event := await events.get()) is not None:
+                yield event
+            await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def resume(self, session_id: str, settle: Mapping[int, str | None]) -> LLMResult:
+        """Go on with an interrupted session, or return the result it ended with.
 
         Args:
-            request: what the user asks.
-            streaming: ask the provider for a stream and yield its text as it comes.
+            session_id: the session.
+            settle: for calls in doubt, by position, what they returned; None makes them again.
+
+        Raises:
+            ConfigError: there is no log, or no such session in it.
         """
-        run = Run(self.parts, request)
-        yield Event(EventKind.ORCHESTRATE_START, {"session_id": run.session_id})
+        state = await self.state(session_id)
+        if state.request is None:
+            raise ConfigError(
+                f"there is no session {session_id!r}",
+                where="Harness.resume",
+                fix="give the session_id that a result's metadata names, and the log it was written to",
+            )
+        if state.outcome is not None and not state.waits:
+            return state.outcome
+        return await Run(self.parts, state, None).resume(settle)
+
+    async def state(self, session_id: str, upto: int | None = None) -> RunState:
+        """Return the session as it was after event number `upto`, or as it is.
+
+        Raises:
+            ConfigError: there is no log.
+        """
+        if self.parts.log is None:
+            raise ConfigError(
+                "this harness keeps no log, so no session can be looked up",
+                where="Harness(session_log=...)",
+                fix="give it one: SqliteSessionLog('sessions.db')",
+            )
+        state = RunState()
+        async for seq, event in self.parts.log.read(session_id):
+            if upto is not None and seq > upto:
+                break
+            live = read(event)
+            state.apply(live.kind, live.data)
+        return state
+
+    async def _run(self, request: Request, listener: Listener | None) -> LLMResult:
+        known = request.session_id is not None and self.parts.log is not None
+        state = await self.state(request.session_id or "") if known else RunState()
+        if state.request is not None and (state.outcome is None or state.waits):
+            raise ConfigError(
+                f"the session {request.session_id!r} has a run that has not ended",
+                where="Request.session_id",
+                fix=f"end it first: harness.resume({request.session_id!r})",
+            )
+        return await Run(self.parts, state, listener).start(request)
+
+
+class Run:
+    """One run: takes the step that its state calls for, until there is a result.
+
+    Args:
+        parts: what the harness is made of.
+        state: the session so far.
+        listener: takes the events as they come; None asks for whole answers.
+    """
+
+    def __init__(self, parts: Parts, state: RunState, listener: Listener | None) -> None:
+        self.parts, self.state = parts, state
+        self.journal = Journal(
+            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=parts.direct
+        )
+        bound = parts.constraints is not None or parts.toolbox.counts
+        toolbox = parts.toolbox.session(parts.constraints, state.charges) if bound else parts.toolbox
+        self.calling = Calling(parts, self.journal, toolbox, streaming=listener is not None)
+        self.acting = Acting(parts, self.journal, toolbox)
+        self.memory = Memory(parts.store, self.journal)
+        self.started_s = parts.clock.now()
+        self.notes: dict[str, Any] = {}
+        self.steps = {
+            Step.PREPARE: self.prepare,
+            Step.ASK: self.ask,
+            Step.USE_TOOLS: self.use_tools,
+            Step.CHECK: self.check,
+        }
+
+    async def start(self, request: Request) -> LLMResult:
+        """Begin with a request."""
+        session_id = request.session_id or self.parts.ids.new()
+        with self.journal.span("orchestrate", session_id=session_id):
+            await self.journal.record(EventKind.ORCHESTRATE_START, session_id=session_id, request=request)
+            return await self.finish()
+
+    async def resume(self, settle: Mapping[int, str | None]) -> LLMResult:
+        """Go on where the log ends."""
+        again = [position for position, found in settle.items() if found is None]
+        with self.journal.span("orchestrate", session_id=self.state.session_id):
+            await self.journal.record(EventKind.RESUMED, again=again)
+            for position, found in settle.items():
+                if found is not None and position in self.state.in_doubt:
+                    await self.acting.answer(position, self.state.proposed[position], found, ok=True)
+            return await self.finish()
+
+    async def finish(self) -> LLMResult:
+        """Take step after step."""
+        while (step := self.state.next_step) is not Step.STOP:
+            await self.steps[step]()
+        assert self.state.outcome is not None
+        return self.state.outcome
+
+    # --- the steps, in the order of the flow ---
+
+    async def prepare(self) -> None:
+        """Normalize the request, and give it its context."""
+        assert self.state.request is not None
+        request, parts = self.state.request, self.parts
         refused = refusal(request)
+        if parts.normalizer is not None and refused is None:
+            admission = parts.normalizer.admit(request)
+            request, refused = admission.request, admission.refusal
+            hits = [hit.facts() for hit in admission.hits]
+            await self.journal.tell(EventKind.NORMALIZE, changes=list(admission.changes), hits=hits)
+            self.notes |= {"changes": admission.changes} if admission.changes else {}
+            self.notes |= {"injections": hits} if hits else {}
         if refused is not None:
-            run.outcome = self._failed(run, FailureReason.INVALID_REQUEST, refused)
-        while run.outcome is None:
-            async with aclosing(self._turn(run, streaming=streaming)) as turn:
-                async for event in turn:
-                    yield event
-        yield Event(EventKind.ORCHESTRATE_COMPLETE, {"result": run.outcome})
-
-    async def _turn(self, run: Run, *, streaming: bool) -> AsyncGenerator[Event, None]:
-        """One model call and what follows from it."""
-        if run.calls >= self.parts.config.max_iterations:
-            run.outcome = self._stopped(run, FailureReason.MAX_ITERATIONS, "max_iterations")
+            await self.fail(FailureReason.INVALID_REQUEST, refused)
             return
-        run.calls += 1
-        yield Event(EventKind.PROVIDER_CALL, {"call": run.calls, "model": run.prompt.options.model})
-        try:
-            async with aclosing(self._chunks(run, streaming=streaming)) as chunks:
-                async for text in chunks:
-                    yield Event(EventKind.TEXT_DELTA, {"call": run.calls, "text": text})
-        except ConfigError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever a provider raises, the run has a result
-            failure = degrade.named(error, self.parts.provider.name, self.parts.config)
-            yield Event(EventKind.PROVIDER_FAILED, {"call": run.calls, "error": str(failure)})
-            await self._after_failure(run, failure)
-            return
-        run.usage += run.last.usage
-        yield Event(EventKind.PROVIDER_ANSWER, {"call": run.calls, "completion": run.last})
-        async for event in (self._use_tools if run.last.tool_calls else self._validate)(run):
-            yield event
+        earlier = await self.memory.recall(self.state)
+        messages = opening(request, system=parts.system, schema=parts.schema, history=earlier)
+        if parts.context is not None:
+            try:
+                done = await parts.context.assemble(Prompt(messages, parts.toolbox.specs))
+            except InvalidRequest as error:
+                await self.fail(FailureReason.INVALID_REQUEST, error)
+                return
+            messages = done.prompt.messages
+            self.notes["context"] = [asdict(report) for report in done.steps]
+        await self.journal.note(EventKind.CONTEXT, messages=messages)
+        await self.memory.save(messages[-1])
 
-    async def _chunks(self, run: Run, *, streaming: bool) -> AsyncGenerator[str, None]:
-        """Ask the provider, within the time limit; yield text, leave the answer in `run.last`."""
-        clock, limit_s = self.parts.clock, self.parts.config.timeout_seconds
-        if not streaming:
-            async with clock.timeout(limit_s):
-                run.last = await self.parts.provider.complete(run.prompt)
+    async def ask(self) -> None:
+        """Make one model call."""
+        limit = self.parts.config.max_iterations
+        if self.state.calls >= limit:
+            await self.stop(FailureReason.MAX_ITERATIONS, "max_iterations", limit)
             return
-        deadline = clock.now() + limit_s
-        collector = ChunkCollector()
-        async with aclosing(self.parts.provider.stream(run.prompt)) as chunks:
-            while True:
-                # The limit spans one step, never a yield: the next step may run in another task.
-                async with clock.timeout(deadline - clock.now()):
-                    chunk = await anext(chunks, None)
-                if chunk is None:
-                    break
-                collector.feed(chunk)
-                if chunk.text:
-                    yield chunk.text
-        run.last = collector.completion()
-
-    async def _use_tools(self, run: Run) -> AsyncIterator[Event]:
-        calls = run.last.tool_calls
-        if run.depth >= self.parts.config.max_tool_depth:
-            run.outcome = self._stopped(run, FailureReason.MAX_TOOL_DEPTH, "max_tool_depth")
+        if self.parts.config.stop_when_stuck and going_round(self.state.turns):
+            await self.fail(FailureReason.NO_PROGRESS, _stuck(self.state))
             return
-        run.depth += 1
-        for call in calls:
-            yield Event(
-                EventKind.TOOL_EXECUTION, {"tool": call.name, "arguments": call.arguments, "id": call.id}
-            )
-        answers = await asyncio.gather(*(self.parts.toolbox.invoke(call) for call in calls))
-        for call, (message, ok) in zip(calls, answers, strict=True):
-            yield Event(
-                EventKind.TOOL_RESULT, {"tool": call.name, "id": call.id, "ok": ok, "text": message.text}
-            )
-        self._note(run, "tool_calls")
-        run.prompt = extended(run.prompt, run.last.message, *(message for message, _ in answers))
+        failure = await self.calling.ask()
+        if failure is not None:
+            await self.fail(reason(failure), failure)
+            return
+        if self.state.proposed:
+            await self.memory.save(self.state.last.message)
 
-    async def _validate(self, run: Run) -> AsyncIterator[Event]:
-        checked = check(run.last.text, self.parts.schema, self.parts.validators)
+    async def use_tools(self) -> None:
+        """Run the calls of the last answer, or refuse them."""
+        limit = self.parts.config.max_tool_depth
+        if self.state.depth >= limit:
+            await self.stop(FailureReason.MAX_TOOL_DEPTH, "max_tool_depth", limit)
+            return
+        halt = await self.acting.round()
+        if halt is not None:
+            await self.fail(halt.reason, _halted(self.state, halt))
+            return
+        await self.memory.save(*self.state.answers)
+
+    async def check(self) -> None:
+        """Accept the answer, or ask for a better one."""
+        state, parts = self.state, self.parts
+        text = state.last.text
+        if parts.guardrails is not None:
+            guarded = parts.guardrails.output(text, is_json=parts.schema is not None)
+            if guarded.problem is not None:
+                kind = (
+                    FailureReason.OUTPUT_BLOCKED
+                    if guarded.problem == "blocked_word"
+                    else FailureReason.OUTPUT_TOO_LARGE
+                )
+                self.notes["partial"] = guarded.text
+                await self.fail(kind, _unfit(state, guarded.problem))
+                return
+            text = guarded.text
+        checked = check(text, parts.schema, parts.validators)
         if checked.valid:
-            self._note(run, "accepted")
-            run.outcome = self._succeeded(run, checked)
+            await self.succeed(text, checked)
             return
-        self._note(run, "rejected", problems=checked.problems)
-        yield Event(EventKind.VALIDATION_FAILED, {"call": run.calls, "problems": checked.problems})
-        if run.retries >= self.parts.config.max_retries:
-            run.outcome = self._failed(run, FailureReason.VALIDATION, _exhausted(run, checked))
+        await self.journal.record(EventKind.VALIDATION_FAILED, call=state.calls, problems=checked.problems)
+        if state.repairs >= parts.config.max_retries:
+            await self.fail(FailureReason.VALIDATION, _exhausted(state, checked))
             return
-        run.prompt = repair_prompt(run.prompt, run.last, checked.problems)
-        if self.parts.config.structured_output == "on_repair":
-            run.prompt = constrained(run.prompt, self.parts.schema)
-        await self._pause(run, None)
-        yield Event(EventKind.REPAIR, {"retry": run.retries, "prompt": run.prompt.messages[-1].text})
+        asked = complaint(checked.problems)
+        await self.journal.record(EventKind.REPAIR, retry=state.retries + 1, prompt=asked)
+        await parts.clock.sleep(parts.config.retry_delay_seconds)
 
-    async def _after_failure(self, run: Run, failure: ProviderError) -> None:
-        """Retry with an equal prompt where that may help; end the run where it cannot."""
-        self._note(run, "failed", error=failure.what)
-        if failure.retryable and run.retries < self.parts.config.max_retries:
-            await self._pause(run, failure)
-        else:
-            run.outcome = self._failed(run, degrade.reason(failure), failure)
+    # --- the ends ---
 
-    async def _pause(self, run: Run, failure: ProviderError | None) -> None:
-        run.retries += 1
-        await self.parts.clock.sleep(degrade.delay_s(failure, self.parts.config))
+    async def succeed(self, text: str, checked: Check) -> None:
+        """End with an accepted answer."""
+        await self.calling.keep()
+        await self.memory.save(self.state.last.message)
+        await self.end(text, success=True, value=checked.value, edits=checked.edits)
 
-    def _note(self, run: Run, outcome: str, **facts: Any) -> None:
-        run.attempts.append({"call": run.calls, "model": run.last.model, "outcome": outcome, **facts})
-
-    def _succeeded(self, run: Run, checked: Check) -> LLMResult:
-        return self._result(run, run.last.text, success=True, value=checked.value, edits=checked.edits)
-
-    def _stopped(self, run: Run, reason: FailureReason, limit: str) -> LLMResult:
-        bound = getattr(self.parts.config, limit)
+    async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:
+        """End at a limit of the settings."""
         error = HarnessError(
             f"the run reached its limit {limit}={bound}; the last answer is kept",
-            where=f"session {run.session_id}, model call {run.calls}",
+            where=f"session {self.state.session_id}, model call {self.state.calls}",
             fix=f"raise HarnessConfig({limit}=...), or find out why the model does not come to an end",
         )
-        return self._failed(run, reason, error)
+        await self.fail(reason, error)
 
-    def _failed(self, run: Run, reason: FailureReason, error: HarnessError) -> LLMResult:
-        content = str(error) if isinstance(error, ProviderError) or not run.last.text else run.last.text
-        return self._result(run, content, success=False, failure_reason=reason.value, error=error)
+    async def fail(self, reason: FailureReason, error: HarnessError) -> None:
+        """End without an accepted answer."""
+        facts: dict[str, Any] = {"failure_reason": reason.value, "layer": reason.layer, "error": error}
+        content = self.notes.get("partial", self.state.last.text)
+        if isinstance(error, ProviderError):
+            facts["user_message"] = self.parts.messages.failed(reason, retry_after_s=error.retry_after_s)
+            content = str(error)
+        await self.end(content or str(error), success=False, **facts)
 
-    def _result(self, run: Run, content: str, *, success: bool, **facts: Any) -> LLMResult:
-        return LLMResult(
-            content=content,
-            model=run.last.model,
-            tokens_in=run.usage.tokens_in,
-            tokens_out=run.usage.tokens_out,
-            duration_ms=(self.parts.clock.now() - run.started) * 1e3,
-            ttft_ms=run.last.timing.ttft_ms or 0.0,
-            success=success,
-            retries=run.retries,
-            metadata={"session_id": run.session_id, "attempts": run.attempts, **facts},
+    async def end(self, content: str, *, success: bool, **facts: Any) -> None:
+        """Write down the result."""
+        state, calling = self.state, self.calling
+        accepted = (
+            [{"call": state.calls, "model": state.last.model, "outcome": "accepted"}] if success else []
         )
+        self.notes |= self.memory.facts
+        told = {"tried": calling.tried, "cached": calling.cached, "degraded": calling.degraded}
+        asked = state.request.metadata if state.request is not None else {}
+        facts |= {"request": dict(asked)} if asked else {}
+        if success and calling.degraded:
+            facts["notice"] = calling.notice(state.last.model)
+        result = LLMResult(
+            content=content,
+            model=state.last.model,
+            tokens_in=state.usage.tokens_in,
+            tokens_out=state.usage.tokens_out,
+            duration_ms=(self.parts.clock.now() - self.started_s) * 1e3,
+            ttft_ms=state.last.timing.ttft_ms or 0.0,
+            success=success,
+            retries=state.retries,
+            metadata={
+                "session_id": state.session_id,
+                "attempts": state.attempts + accepted,
+                **told,
+                **self.notes,
+                **facts,
+            },
+        )
+        if self.parts.tracer is not None:
+            self.parts.tracer.event(LLM_CALL, llm_call(result, task=str(asked.get("task", ""))))
+        await self.journal.record(EventKind.ORCHESTRATE_COMPLETE, result=result)
 
 
-def _exhausted(run: Run, checked: Check) -> MaxRetriesExceeded:
+def _exhausted(state: RunState, checked: Check) -> MaxRetriesExceeded:
     """Name the end of the attempts; the last violation is chained as its cause."""
     last = HarnessError(
         "; ".join(checked.problems),
-        where=f"the answer to model call {run.calls}",
+        where=f"the answer to model call {state.calls}",
         fix="make the prompt or the schema clearer, or use a stronger model",
     )
+    attempts, why = state.repairs + 1, checked.problems[0]
     error = MaxRetriesExceeded(
-        f"no valid answer in {run.retries + 1} attempts; the last was invalid because: {checked.problems[0]}",
-        where=f"session {run.session_id}",
+        f"no valid answer in {attempts} attempts; the last was invalid because: {why}",
+        where=f"session {state.session_id}",
         fix="read metadata['attempts']; raise HarnessConfig(max_retries=...) or mend the prompt",
     )
     error.__cause__ = last
     return error
+
+
+def _stuck(state: RunState) -> HarnessError:
+    return HarnessError(
+        "the model's last three answers are alike, and nothing else has moved",
+        where=f"session {state.session_id}, model call {state.calls}",
+        fix="make the prompt clearer (see metadata['attempts']), or set HarnessConfig(stop_when_stuck=False)",
+    )
+
+
+def _halted(state: RunState, halt: Halt) -> HarnessError:
+    return HarnessError(
+        halt.what, where=f"session {state.session_id}, model call {state.calls}", fix=halt.fix
+    )
+
+
+def _unfit(state: RunState, problem: str) -> HarnessError:
+    what = {
+        "blocked_word": "the answer holds a blocked word",
+        "output_too_large": "the answer is larger than max_output_size",
+    }[problem]
+    return HarnessError(
+        f"{what}; what may be shown of it is in metadata['partial']",
+        where=f"session {state.session_id}, model call {state.calls}",
+        fix="change the prompt, or Guardrails(...)",
+    )

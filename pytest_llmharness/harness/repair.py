@@ -6,18 +6,16 @@ from collections.abc import Sequence
 
 from ..domain.completion import Completion
 from ..domain.message import Message
-from ..domain.prompt import Prompt
-from .prompt import extended
 
 _OPENING = "Your previous output was invalid because:"
 
 
-def repair_prompt(prompt: Prompt, bad: Completion, problems: Sequence[str]) -> Prompt:
-    """Return the prompt that asks again: the old one, the bad answer, its faults.
+def repair_messages(bad: Completion, complaint: str) -> tuple[Message, Message]:
+    """Return what is added to the conversation to ask again: the bad answer, and what is wrong with it.
 
     Every attempt adds to the conversation, so no two retry prompts are equal.
     """
-    return extended(prompt, Message.assistant(bad.text or "(nothing)"), Message.user(complaint(problems)))
+    return Message.assistant(bad.text or "(nothing)"), Message.user(complaint)
 
 
 def complaint(problems: Sequence[str]) -> str:

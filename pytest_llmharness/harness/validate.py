@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..errors import CoreMissing, UnrepairableJSON
-from ..parsing import Edit, OutputParser, repair_json
-from ..schema import Schema, Verdict
+
+if TYPE_CHECKING:
+    from ..parsing import Edit, OutputParser
+    from ..schema import Schema, Verdict
 
 Validator: TypeAlias = Callable[[Any], str | None]
 
@@ -60,6 +62,8 @@ def _read(text: str, schema: Schema) -> Check:
     verdict = schema.check(text)
     if verdict.valid or verdict.violations[0].keyword != "json":
         return _judged(verdict)
+    from ..parsing import repair_json
+
     try:
         repaired = repair_json(_thinking_separator().parse(text).text)
     except (CoreMissing, UnrepairableJSON):
@@ -85,6 +89,8 @@ def _doubtful(doubts: tuple[Edit, ...]) -> str:
 @cache
 def _thinking_separator() -> OutputParser:
     """A parser that knows no calls: it only separates thinking."""
+    from ..parsing import OutputParser
+
     return OutputParser(grammars=())
 
 

@@ -17,3 +17,7 @@ class Cache(Protocol):
 
     async def delete(self, key: str) -> None:
         """Forget the key; an unknown key is no error."""
+
+    async def stale(self, key: str) -> tuple[bytes, float] | None:
+        """Return (value, age in seconds) even past its time, for outages; None where nothing is kept."""
+        ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -15,9 +15,14 @@ class Executor(Protocol):
     def map(
         self,
         job: Callable[[Item], Awaitable[Outcome]],
-        items: Sequence[Item],
+        items: AsyncIterable[Item],
         *,
         max_workers: int,
-    ) -> AsyncIterator[tuple[int, Outcome | Exception]]:
-        """Yield (index, outcome) as items end, never more than `max_workers` at once."""
+    ) -> AsyncGenerator[tuple[int, Outcome | Exception], None]:
+        """Yield (index, outcome) as items end, never more than `max_workers` at once.
+
+        An item is taken only when a worker is free for it; `index` counts the items in the order they
+        were taken, from 0. An exception of the job is its item's outcome; one of `items` ends the map,
+        and so does what is no Exception. Closing the generator cancels what still runs.
+        """
         ...

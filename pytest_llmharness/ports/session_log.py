@@ -9,7 +9,11 @@ from ..domain.event import Event
 
 
 class SessionLog(Protocol):
-    """Keeps the events of sessions in order, without gaps."""
+    """Keeps the events of sessions in order, without gaps.
+
+    A log may also have `async append_all(session_id, seq, events)`, which appends several events at
+    once for the price of one; what comes first is kept where not all are.
+    """
 
     async def append(self, session_id: str, seq: int, event: Event) -> None:
         """Append `event` as number `seq` (from 0); accepted events are durable when this returns.

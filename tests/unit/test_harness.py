@@ -384,6 +384,15 @@ def test_what_a_tool_returns_reaches_the_model(value: Any, told: str) -> None:
     assert text == told or (told.endswith(" ") and text.startswith(told))
 
 
+@pytest.mark.parametrize(("own", "asked"), [("mine", "mine"), (None, "theirs")])
+def test_the_model_asked_is_the_providers_own_or_the_settings(own: str | None, asked: str) -> None:
+    """A provider that names its model is asked for it; else the settings say which."""
+    provider = ScriptedProvider(["fine"], model=own or "")
+    provider.model = own
+    Harness(provider, config=HarnessConfig(model="theirs"), clock=VirtualClock()).run("go")
+    assert provider.prompts[0].options.model == asked
+
+
 def test_tool_rounds_are_bounded() -> None:
     """D17.7: the fourth round is refused and the result says which limit it was."""
     result, provider, _ = run([ToolCall("add", {"a": 1, "b": 2})] * 9, tools=[add])
@@ -461,6 +470,18 @@ def test_history_and_session_are_kept() -> None:
     result, provider, _ = run(["ok"], request, system="be brief")
     assert [message.text for message in provider.prompts[0].messages] == ["be brief", "before", "yes", "now"]
     assert result.metadata["session_id"] == "s1"
+
+
+@pytest.mark.parametrize("script", [["ok"], [fault.server_error()] * 3], ids=["success", "failure"])
+def test_what_a_request_carries_comes_back(script: list[Any], caplog: pytest.LogCaptureFixture) -> None:
+    """A28: its metadata is in the result, apart from the run's own, and its task is in the log."""
+    caplog.set_level("INFO", "llm-harness")
+    metadata = {"task": "triage", "ticket": 7, "failure_reason": "none of ours"}
+    result, _, _ = run(script, Request("go", metadata=metadata), config=HarnessConfig(enable_tracing=True))
+    assert result.metadata["request"] == metadata
+    assert result.metadata.get("failure_reason") == (None if result.success else "provider_unavailable")
+    calls = [record for record in caplog.records if record.getMessage() == "llm_call"]
+    assert [vars(record)["task"] for record in calls] == ["triage"]
 
 
 def test_a_request_of_the_wrong_kind_is_refused() -> None:

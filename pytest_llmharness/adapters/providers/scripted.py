@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from reprlib import repr as _shown
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ...domain.completion import Chunk, Completion, FinishReason, ToolCallDelta
 from ...domain.fault import Fault
+from ...domain.message import Message
 from ...domain.prompt import Prompt
 from ...domain.tool import ToolCall
 from ...domain.usage import Timing, Usage
@@ -52,11 +53,12 @@ class ScriptedProvider:
         clock: Clock | None = None,
         chunk_chars: int = 8,
     ) -> None:
-        self._steps = _checked_script(script)
+        self._steps = [step if callable(step) else _read(step) for step in _checked_script(script)]
         self.model: str | None = model
         self._clock = clock
         self._chunk_chars = chunk_chars
         self.prompts: list[Prompt] = []
+        self._counted: tuple[tuple[Message, ...], int] = (), 0
 
     @property
     def remaining(self) -> int:
@@ -93,7 +95,7 @@ class ScriptedProvider:
     async def aclose(self) -> None:
         """Nothing to release."""
 
-    def _next(self, prompt: Prompt) -> Answer:
+    def _next(self, prompt: Prompt) -> Completion | Fault | _Turn:
         self.prompts.append(prompt)
         position = len(self.prompts)
         if position > len(self._steps):
@@ -103,7 +105,7 @@ class ScriptedProvider:
                 fix="add a step to the script, or bound the harness (HarnessConfig(max_retries=...))",
             )
         step = self._steps[position - 1]
-        return _checked(step(prompt), position, "returned") if callable(step) else step
+        return _read(_checked(step(prompt), position, "returned")) if callable(step) else step
 
     async def _failure(self, fault: Fault, prompt: Prompt) -> ProviderError:
         if fault.kind != "hang":
@@ -122,22 +124,28 @@ class ScriptedProvider:
             provider="scripted",
         )
 
-    def _completed(self, answer: Answer, prompt: Prompt, started: float) -> Completion:
+    def _completed(self, answer: Completion | _Turn, prompt: Prompt, started: float) -> Completion:
         if isinstance(answer, Completion):
             return answer
-        text = answer if isinstance(answer, str) else ""
-        calls = _calls(answer)
-        finish: FinishReason = "tool_calls" if calls else "stop"
-        asked = sum(len(message.text.split()) for message in prompt.messages)
         elapsed_ms = (self._now() - started) * 1e3
         return Completion(
-            text=text,
-            tool_calls=calls,
-            finish=finish,
-            usage=Usage(asked, len(text.split()) + len(calls)),
-            timing=Timing(elapsed_ms, elapsed_ms),
-            model=prompt.options.model or self.model or "",
+            answer.text,
+            answer.calls,
+            answer.finish,
+            Usage(self._words(prompt.messages), answer.tokens),
+            Timing(elapsed_ms, elapsed_ms) if elapsed_ms else _NO_TIME,
+            prompt.options.model or self.model or "",
         )
+
+    def _words(self, messages: tuple[Message, ...]) -> int:
+        """Count words; of a conversation that has only grown, just the new turns."""
+        counted, words = self._counted
+        if not counted or len(counted) > len(messages) or messages[len(counted) - 1] is not counted[-1]:
+            counted, words = (), 0
+        for message in messages[len(counted) :]:
+            words += len(message.text.split())
+        self._counted = messages, words
+        return words
 
     def _pieces(self, text: str) -> Iterable[str]:
         step = self._chunk_chars
@@ -175,15 +183,28 @@ def _steps(count: int) -> str:
     return "1 step" if count == 1 else f"{count} steps"
 
 
-def _calls(answer: Answer) -> tuple[ToolCall, ...]:
-    if isinstance(answer, ToolCall):
-        answer = [answer]
-    if isinstance(answer, str | Completion | Fault):
-        return ()
-    return tuple(
+class _Turn(NamedTuple):
+    """What a step says, but for what only the call tells."""
+
+    text: str
+    calls: tuple[ToolCall, ...]
+    finish: FinishReason
+    tokens: int
+
+
+_NO_TIME = Timing(0.0, 0.0)
+
+
+def _read(answer: Answer) -> Completion | Fault | _Turn:
+    if isinstance(answer, Completion | Fault):
+        return answer
+    if isinstance(answer, str):
+        return _Turn(answer, (), "stop", len(answer.split()))
+    named = tuple(
         call if call.id else ToolCall(call.name, call.arguments, f"call_{index}", call.raw_arguments)
-        for index, call in enumerate(answer, 1)
+        for index, call in enumerate([answer] if isinstance(answer, ToolCall) else answer, 1)
     )
+    return _Turn("", named, "tool_calls", len(named))
 
 
 def _tail(whole: Completion) -> Iterable[Chunk]:

@@ -54,6 +54,8 @@ def scalar(name: str, *kinds: type) -> Form:
     """Return the form of a JSON scalar, which arrives as it is."""
 
     def build(value: Any) -> Any:
+        if type(value) in kinds:
+            return value
         if isinstance(value, bool) is not (bool in kinds):
             raise Mismatch(f"{shown(value)} is no {name}")
         if isinstance(value, kinds):
@@ -131,19 +133,24 @@ def mapping(member: Form | None) -> Form:
 
 def record(fields: Mapping[str, Field], make: Callable[..., Any], kind: type | None = None) -> Form:
     """Return the form of a JSON object with these members and no others, made by `make(**members)`."""
+    required = {name for name, field in fields.items() if field.required}
+    builders = {name: field.form.build for name, field in fields.items()}
 
     def build(value: Any) -> Any:
         if kind is not None and isinstance(value, kind):
             return value
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             raise Mismatch(f"{shown(value)} is no object")
-        missing = [name for name, field in fields.items() if field.required and name not in value]
-        unknown = [name for name in value if name not in fields]
-        if missing or unknown:
+        if not required <= value.keys() <= fields.keys():
+            missing = [name for name in fields if name in required and name not in value]
+            unknown = [name for name in value if name not in fields]
             raise Mismatch(
                 f"{'missing' if missing else 'unknown'}: {', '.join(map(str, missing or unknown))}"
             )
-        members = {name: at(name, fields[name].form, part) for name, part in value.items()}
+        try:
+            members = {name: builders[name](part) for name, part in value.items()}
+        except Mismatch:  # once more, to say where it stands
+            members = {name: at(name, fields[name].form, part) for name, part in value.items()}
         try:
             return make(**members)
         except Exception as error:  # a dataclass checks its values as it likes

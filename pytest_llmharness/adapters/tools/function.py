@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, overload
 
-from ...domain.tool import ToolSpec
+from ...domain.tool import InDoubt, ToolSpec
 from ...errors import ConfigError, HarnessError
 from .annotation import Annotations
 from .docstring import argument_notes, summary
@@ -25,6 +25,7 @@ class FunctionTool:
     def __init__(self, function: Callable[..., Any], spec: ToolSpec, form: Form) -> None:
         self._function = function
         self._form = form
+        self._is_async = _is_async(function)
         self.spec = spec
         self.__doc__ = _documented(function).__doc__
         self.__name__ = spec.name
@@ -43,10 +44,10 @@ class FunctionTool:
         Raises:
             HarnessError: an argument does not fit its annotation.
         """
-        call = functools.partial(self._function, **self._built(arguments))
-        if _is_async(self._function):
-            return await call()
-        value = await in_thread(call)
+        built = self._built(arguments)
+        if self._is_async:
+            return await self._function(**built)
+        value = await in_thread(functools.partial(self._function, **built))
         return await value if inspect.isawaitable(value) else value
 
     def _built(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,7 +66,11 @@ class FunctionTool:
 def tool(function: Callable[..., Any], /) -> FunctionTool: ...
 @overload
 def tool(
-    *, name: str | None = None, description: str | None = None, read_only: bool = False
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    read_only: bool = False,
+    in_doubt: InDoubt = "halt",
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -74,6 +79,7 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     read_only: bool = False,
+    in_doubt: InDoubt = "halt",
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a tool of a function: `@tool`, or `@tool(name=..., read_only=True)`.
 
@@ -87,6 +93,7 @@ def tool(
         name: the name the model calls; None means the function's own.
         description: what the model is told; None means the docstring's first paragraph.
         read_only: whether a call leaves the world as it was.
+        in_doubt: what follows when nobody knows whether a call took effect, see `ToolSpec`.
 
     Raises:
         ConfigError: an argument has no annotation, or one that has no JSON Schema; it cannot be
@@ -100,7 +107,7 @@ def tool(
         text = inspect.getdoc(_documented(function)) or ""
         told = description if description is not None else summary(text)
         form = _arguments_form(function, text)
-        return FunctionTool(function, ToolSpec(called, told, form.schema, read_only), form)
+        return FunctionTool(function, ToolSpec(called, told, form.schema, read_only, in_doubt), form)
 
     return make if function is None else make(function)
 

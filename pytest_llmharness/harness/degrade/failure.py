@@ -1,16 +1,18 @@
-"""Degradation layer: a model call that fails ends in a retry or in a named reason."""
+"""Names what went wrong with a model call, and what it says about the endpoint."""
 
 from __future__ import annotations
 
-from ..domain.result import FailureReason
-from ..errors import (
+from ...domain.result import FailureReason
+from ...errors import (
+    AuthenticationFailed,
+    BadRequest,
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
     RateLimited,
     StreamBroken,
 )
-from .config import HarnessConfig
+from ..config import HarnessConfig
 
 _REASONS: tuple[tuple[type[ProviderError], FailureReason], ...] = (
     (ProviderTimeout, FailureReason.TIMEOUT),
@@ -48,7 +50,10 @@ def reason(error: ProviderError) -> FailureReason:
     return next(why for kind, why in _REASONS if isinstance(error, kind))
 
 
-def delay_s(error: ProviderError | None, config: HarnessConfig) -> float:
-    """Return how long to wait before the next attempt: the server's wish where it is longer."""
-    asked = error.retry_after_s if error is not None else None
-    return max(config.retry_delay_seconds, asked or 0.0)
+def blames_endpoint(error: BaseException) -> bool:
+    """Return whether a failure counts against the endpoint: a 4xx is the caller's, but for 408 and 429."""
+    if not isinstance(error, ProviderError):
+        return isinstance(error, TimeoutError)
+    if error.status is not None:
+        return error.status in (408, 429) or not 400 <= error.status < 500
+    return not isinstance(error, AuthenticationFailed | BadRequest)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..domain.request import Request
-from ..errors import ConfigError, InvalidRequest
+from ...domain.request import Request
+from ...errors import ConfigError, InvalidRequest
 
 
 def as_request(request: Request | str) -> Request:

@@ -1,0 +1,1 @@
+"""Ways to keep what is known about the health of endpoints."""

@@ -1,0 +1,1 @@
+"""Token counters that know a model's vocabulary."""

@@ -1,0 +1,1 @@
+"""Retrievers: where snippets come from."""

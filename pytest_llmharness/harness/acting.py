@@ -1,0 +1,201 @@
+"""The model proposes, the harness acts: constrain, gate, run side by side, and write down both ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..domain.event import EventKind
+from ..domain.result import FailureReason
+from ..domain.tool import ToolCall, ToolSpec
+from .constrain import Toolbox
+from .gate.budgets import Account, Charge
+from .journal import Journal
+from .parts import Parts
+from .refusal import Refusal
+
+_key: ContextVar[str] = ContextVar("llmharness_idempotency_key", default="")
+
+
+def idempotency_key() -> str:
+    """Return the name of the tool call under way, the same when it is made again after a crash.
+
+    A tool with side effects hands it to the service it calls. Outside a tool call it is "".
+    """
+    return _key.get()
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Why a run cannot go on by itself: a reason, what is open, and what to do."""
+
+    reason: FailureReason
+    what: str
+    fix: str
+
+
+class _Admitted(NamedTuple):
+    position: int
+    call: ToolCall
+    spec: ToolSpec
+    charge: Charge
+
+
+class Acting:
+    """Runs the rounds of tool calls of one run.
+
+    Args:
+        parts: what the harness is made of.
+        journal: where intent is written down before an effect, and the result after it.
+        toolbox: the tools, as the session may use them.
+    """
+
+    def __init__(self, parts: Parts, journal: Journal, toolbox: Toolbox) -> None:
+        self._parts, self._journal, self._toolbox = parts, journal, toolbox
+        spent = journal.state.charges
+        self._account = (
+            Account(parts.allowances, clock=parts.clock, history=spent) if parts.allowances else None
+        )
+
+    async def round(self) -> Halt | None:
+        """Answer every call of the last answer; return why that cannot be done, or None."""
+        state = self._journal.state
+        for position in state.in_doubt:
+            halt = await self._settle(position, state.proposed[position])
+            if halt is not None:
+                return halt
+        admitted, held = [], None
+        for position in range(len(state.proposed)):
+            if position in state.results:
+                continue
+            decided = await self._decided(position, state.proposed[position])
+            if isinstance(decided, _Admitted):
+                admitted.append(decided)
+            held = held or (decided if isinstance(decided, Halt) else None)
+        await self._together(admitted)
+        return held
+
+    # --- before: may it run? ---
+
+    async def _decided(self, position: int, call: ToolCall) -> _Admitted | Halt | None:
+        """Admit a call, or answer it with its refusal, or say that a person must decide first."""
+        parts = self._parts
+        blocked = False
+        if parts.guardrails is not None:
+            call, hits = parts.guardrails.call(call)
+            blocked = bool(hits) and parts.guardrails.action == "block"
+        if blocked:
+            refused = Refusal("guardrails", "blocked_word", "the arguments hold a blocked word; leave it out")
+            await self._refuse(position, call, refused)
+            return None
+        charge = self._toolbox.admit(call)
+        if isinstance(charge, Refusal):
+            await self._refuse(position, call, charge)
+            return None
+        spec = self._toolbox.spec(call.name)
+        if parts.gate is not None:
+            session_id = self._journal.state.session_id
+            decision = await parts.gate.decide(call, spec, session_id=session_id, account=self._account)
+            if decision.verdict != "run":
+                self._toolbox.release(charge)
+            if decision.verdict == "pending":
+                return Halt(
+                    FailureReason.PENDING_APPROVAL,
+                    decision.reason,
+                    f"answer {decision.ticket}, then resume the session",
+                )
+            if decision.refusal is not None:
+                await self._refuse(position, call, decision.refusal)
+                return None
+            call, charge = decision.call, decision.charge or charge
+        return _Admitted(position, call, spec, charge)
+
+    async def _refuse(self, position: int, call: ToolCall, refused: Refusal) -> None:
+        await self._journal.tell(EventKind.REFUSED, tool=call.name, id=call.id, **refused.facts)
+        await self.answer(position, call, f"Error: {refused.reason}", ok=False)
+
+    # --- the effect ---
+
+    async def _together(self, admitted: Sequence[_Admitted]) -> None:
+        if len(admitted) <= 1:
+            for one in admitted:
+                await self._run(one)
+            return
+        self._journal.take_turns()
+        slots = asyncio.Semaphore(self._parts.config.tool_concurrency)
+
+        async def run(one: _Admitted) -> None:
+            async with slots:
+                await self._run(one)
+
+        tasks = [asyncio.ensure_future(run(one)) for one in admitted]
+        try:
+            await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+    async def _run(self, one: _Admitted) -> None:
+        call, key = one.call, self._name(one.position)
+        await self._journal.record(
+            EventKind.TOOL_EXECUTION,
+            position=one.position,
+            tool=call.name,
+            arguments=call.arguments,
+            id=call.id,
+            key=key,
+            writes=not one.spec.read_only,
+            cost=one.charge.cost,
+            at_s=one.charge.at_s,
+        )
+        token = _key.set(key)
+        try:
+            dispatched = self._toolbox.dispatch(call)
+            if self._journal.traced:
+                attributes = {"tool": call.name, "id": call.id}
+                dispatched = self._journal.inside("tool_execution", dispatched, **attributes)
+            text, ok = await dispatched
+        finally:
+            _key.reset(token)
+        await self.answer(one.position, call, text, ok=ok)
+
+    async def answer(self, position: int, call: ToolCall, text: str, *, ok: bool) -> None:
+        """Write down what a call returned, after the scan for attempts to take the model over."""
+        if ok and self._parts.normalizer is not None:
+            text = self._parts.normalizer.tool_result(text).text
+        state = self._journal.state
+        last = len(state.results) + 1 == len(state.proposed)
+        write = self._journal.note if last else self._journal.record
+        await write(EventKind.TOOL_RESULT, position=position, tool=call.name, id=call.id, ok=ok, text=text)
+
+    def _name(self, position: int) -> str:
+        state = self._journal.state
+        return f"{state.session_id}/{state.runs}/{state.calls}/{position}"
+
+    # --- after a crash ---
+
+    async def _settle(self, position: int, call: ToolCall) -> Halt | None:
+        """Decide about a call that began and has no result, as its tool says."""
+        spec = self._toolbox.spec(call.name)
+        if spec.read_only or spec.in_doubt == "idempotent":
+            await self._run(_Admitted(position, call, spec, Charge(0.0, call.name)))
+            return None
+        key = self._name(position)
+        if spec.in_doubt == "lookup":
+            found = await self._toolbox.lookup(call, key)
+            if found is None:
+                await self._run(_Admitted(position, call, spec, Charge(0.0, call.name)))
+            else:
+                await self.answer(position, call, found, ok=True)
+            return None
+        return Halt(
+            FailureReason.IN_DOUBT,
+            f"nobody knows whether the call {call.name} took effect before the run stopped (key {key})",
+            f"find out, then resume the session with settle={{{position}: 'what it returned'}}, or with None "
+            "to make it again; or give the tool in_doubt='idempotent' or 'lookup'",
+        )

@@ -1,0 +1,230 @@
+"""The model call: kept answers, a slot, a breaker, a limit of time; then retry, fall back, or give up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Coroutine
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..domain.completion import ChunkCollector, Completion
+from ..domain.event import EventKind
+from ..domain.prompt import Options, Prompt
+from ..errors import ConfigError, ProviderError, SessionLogError
+from .cache_key import cache_key, may_be_kept
+from .cached_answer import pack, unpack
+from .constrain import Toolbox
+from .degrade.backoff import Backoff
+from .degrade.failure import named
+from .degrade.ladder import Endpoint, FallBack, Ladder, Retry
+from .eager import within
+from .parts import Parts
+from .prompt import options_of
+
+if TYPE_CHECKING:
+    from .degrade.breaker import Permit
+    from .guarded_stream import GuardedStream
+    from .journal import Journal
+
+Value = TypeVar("Value")
+
+
+class Calling:
+    """Asks the models of one run, one call at a time.
+
+    Args:
+        parts: what the harness is made of.
+        journal: where every call is written down before it is made.
+        toolbox: the tools the model is told of.
+        streaming: ask for streams, and tell their text as it comes.
+    """
+
+    def __init__(self, parts: Parts, journal: Journal, toolbox: Toolbox, *, streaming: bool) -> None:
+        self._parts, self._journal, self._toolbox = parts, journal, toolbox
+        self._streaming = streaming
+        self._options = options_of(parts.config, parts.schema)
+        self._place: tuple[Endpoint, bool] | None = None
+        self._asked = Options()
+        self._refits = parts.context is not None and parts.context.trims_growth
+        delay_s = parts.config.retry_delay_seconds
+        self._ladder = Ladder(
+            parts.endpoints,
+            random=parts.random,
+            retries=parts.config.max_retries,
+            backoff=parts.backoff or Backoff(base_s=delay_s, jitter_s=delay_s),
+        )
+        self._answers: dict[str, tuple[Prompt, Completion]] = {}
+        self._wanted: str | None = None
+        self.tried: list[str] = []
+        self.cached = False
+        self.stale_age_s: float | None = None
+
+    @property
+    def degraded(self) -> bool:
+        """Whether a fallback model or an old answer has answered."""
+        return self._ladder.degraded or self.stale_age_s is not None
+
+    async def ask(self) -> ProviderError | None:
+        """Make one call; return the failure that ends the run, or None where it goes on."""
+        journal, endpoint = self._journal, self._ladder.endpoint
+        prompt = self._prompt(endpoint)
+        if self._refits and journal.state.depth:
+            prompt = await self._refitted(prompt)
+        key = None if self._parts.cache is None else self._key(prompt, endpoint)
+        if key is not None and not self._streaming:
+            kept = await self._kept(key)
+            if kept is not None:
+                self.cached = True
+                await journal.record(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=kept)
+                return None
+        try:
+            completion = await self._called(endpoint, prompt, key)
+        except (ConfigError, SessionLogError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a provider raises, the run has a result
+            return await self._after(named(error, endpoint.provider.name, self._parts.config), endpoint, key)
+        leads_on = completion.tool_calls or not self._parts.validators
+        write = journal.note if leads_on else journal.record
+        await write(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=completion)
+        if self._wanted is not None:
+            self._answers[self._wanted] = prompt, completion
+        return None
+
+    async def keep(self) -> None:
+        """Keep the answers of a run that ended well, for equal requests to come."""
+        if self._parts.cache is None:
+            return
+        for key, (prompt, answer) in self._answers.items():
+            effects = self._journal.state.effects
+            if may_be_kept(prompt, answer, degraded=self.degraded, side_effects=effects):
+                await _quietly(self._parts.cache.set(key, pack(answer), self._parts.config.cache_ttl_seconds))
+
+    def notice(self, model: str) -> str:
+        """Return what the user is told of a degraded answer."""
+        if self.stale_age_s is not None:
+            return self._parts.messages.saved(self.stale_age_s)
+        return self._parts.messages.degraded(model)
+
+    # --- one call ---
+
+    def _prompt(self, endpoint: Endpoint) -> Prompt:
+        state = self._journal.state
+        place = endpoint, state.repairs > 0
+        if place != self._place:
+            options = self._options(state.repairs > 0)
+            model = endpoint.model or endpoint.provider.model or options.model
+            self._place, self._asked = place, replace(options, model=model)
+        return Prompt(tuple(state.messages), self._toolbox.specs, self._asked)
+
+    async def _refitted(self, prompt: Prompt) -> Prompt:
+        assert self._parts.context is not None
+        return (await self._parts.context.refit(prompt)).prompt
+
+    async def _called(self, endpoint: Endpoint, prompt: Prompt, key: str | None) -> Completion:
+        parts, state = self._parts, self._journal.state
+        if parts.limiter is not None:
+            await parts.limiter.acquire(state.session_id)
+            await self._journal.tell(EventKind.RATE_LIMIT_ACQUIRED, session_id=state.session_id)
+        if parts.breaker is None:
+            return await self._answered(endpoint, prompt, key, None)
+        async with parts.breaker.guard(endpoint.name) as permit:
+            return await self._answered(endpoint, prompt, key, permit)
+
+    async def _answered(
+        self, endpoint: Endpoint, prompt: Prompt, key: str | None, permit: Permit | None
+    ) -> Completion:
+        name, model = endpoint.name, prompt.options.model
+        call = self._journal.state.calls + 1
+        await self._journal.record(EventKind.PROVIDER_CALL, call=call, endpoint=name, model=model)
+        self.tried.append(name)
+        if self._streaming:
+            answering = self._streamed(endpoint, prompt, permit)
+        elif key is None:
+            answering = self._whole(endpoint, prompt)
+        else:
+            answering = self._parts.flight.run(key, lambda: self._whole(endpoint, prompt))
+        if self._journal.traced:
+            attributes = {"provider": endpoint.provider.name, "endpoint": name, "model": model}
+            answering = self._journal.inside("provider_call", answering, **attributes)
+        return await answering
+
+    def _whole(self, endpoint: Endpoint, prompt: Prompt) -> Coroutine[Any, Any, Completion]:
+        limit_s = self._parts.config.timeout_seconds
+        return within(self._parts.clock, limit_s, endpoint.provider.complete(prompt))
+
+    async def _streamed(self, endpoint: Endpoint, prompt: Prompt, permit: Permit | None) -> Completion:
+        clock, collector, guard = self._parts.clock, ChunkCollector(), self._guard()
+        call, tell = self._journal.state.calls, self._journal.tell
+        async with (
+            clock.timeout(self._parts.config.timeout_seconds),
+            aclosing(endpoint.provider.stream(prompt)) as chunks,
+        ):
+            async for chunk in chunks:
+                if permit is not None:
+                    permit.answered()
+                collector.feed(chunk)
+                shown = chunk.text if guard is None or not chunk.text else guard.feed(chunk.text)
+                if shown:
+                    await tell(EventKind.TEXT_DELTA, call=call, text=shown)
+                for whole in collector.new_calls() if chunk.tool_calls or chunk.finish else ():
+                    facts = {"tool": whole.name, "arguments": whole.arguments, "id": whole.id}
+                    await tell(EventKind.TOOL_CALL, call=call, **facts)
+                if guard is not None and guard.over:
+                    break
+        if guard is not None and (rest := guard.close()):
+            await tell(EventKind.TEXT_DELTA, call=call, text=rest)
+        return collector.completion()
+
+    def _guard(self) -> GuardedStream | None:
+        guardrails, schema = self._parts.guardrails, self._parts.schema
+        return None if guardrails is None else guardrails.stream(is_json=schema is not None)
+
+    # --- what follows a failure ---
+
+    async def _after(
+        self, failure: ProviderError, endpoint: Endpoint, key: str | None
+    ) -> ProviderError | None:
+        journal, step = self._journal, self._ladder.after(failure)
+        next_step = (
+            "retry" if isinstance(step, Retry) else "fall_back" if isinstance(step, FallBack) else "give_up"
+        )
+        facts = {"call": journal.state.calls, "endpoint": endpoint.name, "error": failure, "next": next_step}
+        await journal.record(EventKind.PROVIDER_FAILED, **facts)
+        if isinstance(step, Retry):
+            await self._parts.clock.sleep(step.after_s)
+            return None
+        if isinstance(step, FallBack):
+            await journal.tell(EventKind.FALLBACK, endpoint=step.endpoint.name)
+            return None
+        from .degrade.stale import stale_answer
+
+        saved = await stale_answer(self._parts.cache, key, failure)
+        if saved is None:
+            return failure
+        completion, self.stale_age_s = saved
+        self.cached = True
+        await journal.record(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=completion)
+        return None
+
+    # --- kept answers ---
+
+    def _key(self, prompt: Prompt, endpoint: Endpoint) -> str:
+        """Return the name of this request in the cache; a repair answers the request it repairs."""
+        key = cache_key(prompt, endpoint=endpoint.name)
+        if not self._journal.state.repairs or self._wanted is None:
+            self._wanted = key
+        return key
+
+    async def _kept(self, key: str) -> Completion | None:
+        assert self._parts.cache is not None
+        kept = unpack(await _quietly(self._parts.cache.get(key)))
+        await self._journal.tell(EventKind.CACHE_MISS if kept is None else EventKind.CACHE_HIT, key=key)
+        return kept
+
+
+async def _quietly(awaited: Awaitable[Value]) -> Value | None:
+    """Return what a cache says; one that fails says nothing, and fails no run."""
+    try:
+        return await awaited
+    except Exception:  # noqa: BLE001 - see above
+        return None

@@ -1,0 +1,107 @@
+"""Routing layer: which model is asked, and which next where the answer is not good enough.
+
+Names load when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .asking import asks as asks
+    from .asking import hybrid as hybrid
+    from .attempt import Answer as Answer
+    from .attempt import Attempt as Attempt
+    from .attempt import Escalated as Escalated
+    from .attempt import Try as Try
+    from .classification import Classification as Classification
+    from .classification import ClassifyRules as ClassifyRules
+    from .classification import classify as classify
+    from .classification import read_classification as read_classification
+    from .costs import Cost as Cost
+    from .costs import CostBudget as CostBudget
+    from .costs import Spending as Spending
+    from .difficulty import Complexity as Complexity
+    from .difficulty import ComplexityRules as ComplexityRules
+    from .difficulty import complexity as complexity
+    from .escalation import Escalation as Escalation
+    from .judging import EscalationRules as EscalationRules
+    from .judging import climbs_after as climbs_after
+    from .judging import maybe_escalate as maybe_escalate
+    from .prices import PRICES as PRICES
+    from .prices import Price as Price
+    from .prices import PriceTable as PriceTable
+    from .router import Plan as Plan
+    from .router import Router as Router
+    from .router import RoutingRules as RoutingRules
+    from .router import Signals as Signals
+    from .router import expected_cost as expected_cost
+    from .tasks import TASK_TIERS as TASK_TIERS
+    from .tasks import TaskRules as TaskRules
+    from .tasks import route_task as route_task
+    from .tiers import DEFAULT_TIERS as DEFAULT_TIERS
+    from .tiers import ModelCall as ModelCall
+    from .tiers import ModelTier as ModelTier
+    from .tiers import Tiers as Tiers
+
+_NAMES = {
+    "asking": ("asks", "hybrid"),
+    "classification": ("Classification", "ClassifyRules", "classify", "read_classification"),
+    "difficulty": ("Complexity", "ComplexityRules", "complexity"),
+    "costs": ("Cost", "CostBudget", "Spending"),
+    "attempt": ("Answer", "Attempt", "Escalated", "Try"),
+    "escalation": ("Escalation",),
+    "judging": ("EscalationRules", "climbs_after", "maybe_escalate"),
+    "prices": ("PRICES", "Price", "PriceTable"),
+    "router": ("Plan", "Router", "RoutingRules", "Signals", "expected_cost"),
+    "tasks": ("TASK_TIERS", "TaskRules", "route_task"),
+    "tiers": ("DEFAULT_TIERS", "ModelCall", "ModelTier", "Tiers"),
+}
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
+
+__all__ = [
+    "DEFAULT_TIERS",
+    "PRICES",
+    "TASK_TIERS",
+    "Answer",
+    "Attempt",
+    "Classification",
+    "ClassifyRules",
+    "Complexity",
+    "ComplexityRules",
+    "Cost",
+    "CostBudget",
+    "Escalated",
+    "Escalation",
+    "EscalationRules",
+    "ModelCall",
+    "ModelTier",
+    "Plan",
+    "Price",
+    "PriceTable",
+    "Router",
+    "RoutingRules",
+    "Signals",
+    "Spending",
+    "TaskRules",
+    "Tiers",
+    "Try",
+    "asks",
+    "classify",
+    "climbs_after",
+    "complexity",
+    "expected_cost",
+    "hybrid",
+    "maybe_escalate",
+    "read_classification",
+    "route_task",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
+    return value

@@ -1,0 +1,218 @@
+"""State layer: what a run knows is what its events say, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from ..domain.completion import Completion
+from ..domain.event import Event, EventKind
+from ..domain.message import Message
+from ..domain.request import Request
+from ..domain.result import FailureReason, LLMResult
+from ..domain.tool import ToolCall
+from ..domain.usage import Usage
+from .gate.budgets import Charge
+from .repair import repair_messages
+
+_WAITING = (FailureReason.PENDING_APPROVAL, FailureReason.IN_DOUBT)
+
+
+class Step(StrEnum):
+    """What a run does next."""
+
+    PREPARE = "prepare"
+    ASK = "ask"
+    USE_TOOLS = "use tools"
+    CHECK = "check"
+    STOP = "stop"
+
+
+@dataclass(slots=True)
+class RunState:
+    """One session, folded from its events: the same events always give the same state.
+
+    `next_step` follows from the state alone, so a run that was interrupted anywhere goes on from
+    its log as if it had not been.
+
+    Attributes:
+        request: what the run under way was asked.
+        messages: the conversation as the next model call sees it.
+        calls, retries, repairs, depth: model calls, calls a failure cost (repairs among them),
+            repairs, rounds of tool calls of the run so far.
+        proposed: the calls of the last answer, in order; empty where it had none.
+        begun: positions of proposed calls whose execution began.
+        results: the answers to proposed calls by position.
+        effects: whether a tool that may write was called.
+        charges: every call that ran in the session, for quotas and budgets.
+        runs: how many runs the session had, this one among them.
+        turns: the last answers of the run with what came of them, for the no-progress check.
+        events: how many events were applied; the number of the next one.
+    """
+
+    session_id: str = ""
+    request: Request | None = None
+    messages: list[Message] = field(default_factory=list)
+    prepared: bool = False
+    calls: int = 0
+    retries: int = 0
+    repairs: int = 0
+    depth: int = 0
+    usage: Usage = Usage()
+    last: Completion = Completion()
+    proposed: tuple[ToolCall, ...] = ()
+    begun: set[int] = field(default_factory=set)
+    results: dict[int, Message] = field(default_factory=dict)
+    answered: bool = False
+    effects: bool = False
+    charges: list[Charge] = field(default_factory=list)
+    runs: int = 0
+    turns: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    outcome: LLMResult | None = None
+    events: int = 0
+
+    @classmethod
+    def folded(cls, events: Iterable[Event]) -> RunState:
+        """Return the state that these events, from the first, lead to."""
+        state = cls()
+        for event in events:
+            state.apply(event.kind, event.data)
+        return state
+
+    @property
+    def next_step(self) -> Step:
+        """What follows from what happened."""
+        if self.outcome is not None:
+            return Step.STOP
+        if not self.prepared:
+            return Step.PREPARE
+        if self.proposed:
+            return Step.USE_TOOLS
+        return Step.CHECK if self.answered else Step.ASK
+
+    @property
+    def in_doubt(self) -> list[int]:
+        """Positions of calls that began and have no result: nobody knows whether they took effect."""
+        return sorted(self.begun - self.results.keys()) if self.begun else []
+
+    @property
+    def answers(self) -> list[Message]:
+        """The tool results of the round that has just ended."""
+        last = len(self.messages)
+        while last and self.messages[last - 1].role == "tool":
+            last -= 1
+        return self.messages[last:]
+
+    @property
+    def waits(self) -> bool:
+        """Whether the run ended only until a person has decided."""
+        return self.outcome is not None and self.outcome.metadata.get("failure_reason") in _WAITING
+
+    def apply(self, kind: EventKind, data: Mapping[str, Any]) -> None:
+        """Take in the next event."""
+        self.events += 1
+        change = _CHANGES.get(kind)
+        if change is not None:
+            change(self, data)
+
+    def note(self, outcome: str, **facts: Any) -> None:
+        """Add a line to the story that `LLMResult.metadata["attempts"]` tells."""
+        self.attempts.append({"call": self.calls, "model": self.last.model, "outcome": outcome, **facts})
+
+
+def _started(state: RunState, data: Mapping[str, Any]) -> None:
+    state.session_id, state.request = data["session_id"], data["request"]
+    state.runs += 1
+    state.calls = state.retries = state.repairs = state.depth = 0
+    state.usage, state.last, state.outcome = Usage(), Completion(), None
+    state.proposed, state.begun, state.results = (), set(), {}
+    state.prepared = state.answered = state.effects = False
+    state.attempts, state.turns = [], []
+
+
+def _prepared(state: RunState, data: Mapping[str, Any]) -> None:
+    state.messages = list(data["messages"])
+    state.prepared = True
+
+
+def _asked(state: RunState, data: Mapping[str, Any]) -> None:
+    # A call that was interrupted and is made again is one call more, and not one number more.
+    state.calls = data["call"]
+
+
+def _answered(state: RunState, data: Mapping[str, Any]) -> None:
+    state.last = last = data["completion"]
+    state.usage += last.usage
+    state.proposed = last.tool_calls
+    state.answered = True
+    if not last.tool_calls:
+        state.turns.append((last.text, ()))
+
+
+def _failed(state: RunState, data: Mapping[str, Any]) -> None:
+    state.note("failed", error=data["error"].what)
+    state.retries += data["next"] != "give_up"
+
+
+def _executing(state: RunState, data: Mapping[str, Any]) -> None:
+    state.begun.add(data["position"])
+    state.effects |= data["writes"]
+    state.charges.append(Charge(data["at_s"], data["tool"], data["cost"]))
+
+
+def _executed(state: RunState, data: Mapping[str, Any]) -> None:
+    results = state.results
+    results[data["position"]] = Message.tool(state.proposed[data["position"]], data["text"])
+    if len(results) < len(state.proposed):
+        return
+    state.note("tool_calls")
+    answers = [results[position] for position in range(len(results))]
+    moved: tuple[str, ...] = ()
+    if state.last.text:
+        moved = tuple(f"{call.name} {call.arguments_text}" for call in state.proposed)
+        moved += tuple(answer.text for answer in answers)
+    state.turns.append((state.last.text, moved))
+    state.messages.append(state.last.message)
+    state.messages += answers
+    state.depth += 1
+    state.proposed, state.begun, state.results, state.answered = (), set(), {}, False
+
+
+def _rejected(state: RunState, data: Mapping[str, Any]) -> None:
+    state.note("rejected", problems=data["problems"])
+
+
+def _repairing(state: RunState, data: Mapping[str, Any]) -> None:
+    state.messages.extend(repair_messages(state.last, data["prompt"]))
+    state.retries += 1
+    state.repairs += 1
+    state.answered = False
+
+
+def _completed(state: RunState, data: Mapping[str, Any]) -> None:
+    state.outcome = result = data["result"]
+    if result.success:
+        state.messages.append(state.last.message)
+
+
+def _resumed(state: RunState, data: Mapping[str, Any]) -> None:
+    state.outcome = None
+    state.begun.difference_update(data["again"])
+
+
+_CHANGES: Mapping[EventKind, Callable[[RunState, Mapping[str, Any]], None]] = {
+    EventKind.ORCHESTRATE_START: _started,
+    EventKind.CONTEXT: _prepared,
+    EventKind.PROVIDER_CALL: _asked,
+    EventKind.PROVIDER_ANSWER: _answered,
+    EventKind.PROVIDER_FAILED: _failed,
+    EventKind.TOOL_EXECUTION: _executing,
+    EventKind.TOOL_RESULT: _executed,
+    EventKind.VALIDATION_FAILED: _rejected,
+    EventKind.REPAIR: _repairing,
+    EventKind.ORCHESTRATE_COMPLETE: _completed,
+    EventKind.RESUMED: _resumed,
+}

@@ -1,0 +1,139 @@
+"""From settings to parts: what is not given is made as the configuration says."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from random import Random as Chance
+from typing import TYPE_CHECKING, Any
+
+from ..adapters.clocks.system import SystemClock
+from ..harness.config import HarnessConfig
+from ..harness.constrain import Constraints, Toolbox
+from ..harness.context.assembler import ContextAssembler
+from ..harness.degrade.ladder import Endpoint
+from ..harness.degrade.messages import Messages
+from ..harness.normalize import Normalizer
+from ..harness.observations import SafeTracer
+from ..harness.parts import Parts
+from .providers import make_provider
+
+if TYPE_CHECKING:
+    from ..harness.gate.budgets import Allowance
+    from ..harness.gate.decision import Gate
+    from ..harness.guardrails import Guardrails
+    from ..harness.validate import Validator
+    from ..ports.approver import Approver
+    from ..ports.cache import Cache
+    from ..ports.clock import Clock
+    from ..ports.counter import TokenCounter
+    from ..ports.ids import Ids
+    from ..ports.limiter import RateLimiter
+    from ..ports.provider import Provider
+    from ..ports.random import Random
+    from ..ports.retriever import Retriever
+    from ..ports.tool import Tool
+    from ..ports.tracer import Tracer
+    from ..schema import Schema
+
+
+def assembled(
+    *,
+    provider: Provider | str,
+    fallbacks: Iterable[Provider | str],
+    tools: Iterable[Tool],
+    schema: Any,
+    validators: Iterable[Validator],
+    config: HarnessConfig | None,
+    normalizer: Normalizer | None,
+    context: ContextAssembler | None,
+    guardrails: Guardrails | None,
+    allowances: Iterable[Allowance],
+    cache: Cache | None,
+    limiter: RateLimiter | None,
+    messages: Messages | None,
+    tracer: Tracer | None,
+    clock: Clock | None,
+    ids: Ids | None,
+    random: Random | None,
+    approver: Approver | None,
+    counter: TokenCounter | None,
+    retriever: Retriever | None,
+    gate: Gate | None,
+    session_log: Any,
+    **as_given: Any,
+) -> Parts:
+    """Return the parts of a harness; see `Harness` for what each is."""
+    clock, config = clock or SystemClock(), config or HarnessConfig()
+    made = [
+        make_provider(one, clock=clock) if isinstance(one, str) else one for one in (provider, *fallbacks)
+    ]
+    tracer = _tracer(config, clock) if tracer is None else tracer
+    allowed = Constraints(allowed_tools=tuple(config.allowed_tools))
+    return Parts(
+        endpoints=tuple(map(Endpoint, made)),
+        clock=clock,
+        ids=ids or RandomIds(),
+        random=random or Chance(),  # noqa: S311 - for waits
+        config=config,
+        normalizer=normalizer or Normalizer(),
+        guardrails=_guardrails(config) if guardrails is None else guardrails,
+        context=context or ContextAssembler(counter=counter, retriever=retriever),
+        gate=Gate(approver=approver) if gate is None and approver is not None else gate,
+        toolbox=Toolbox(tools, allowed, clock=clock, timeout_s=config.tool_timeout_seconds),
+        cache=_cache(config, clock) if cache is None else cache,
+        limiter=_limiter(config, clock) if limiter is None else limiter,
+        messages=messages or Messages(),
+        schema=None if schema is None else _schema(schema),
+        validators=tuple(validators),
+        allowances=tuple(allowances),
+        log=session_log,
+        tracer=None if tracer is None else SafeTracer(tracer),
+        **as_given,
+    )
+
+
+def _schema(schema: Any) -> Schema:
+    from ..schema import Schema
+
+    return schema if isinstance(schema, Schema) else Schema(schema)
+
+
+def _guardrails(config: HarnessConfig) -> Guardrails | None:
+    if not config.enable_guardrails:
+        return None
+    from ..harness.guardrails import Guardrails
+
+    return Guardrails(blocked_words=tuple(config.blocked_words), max_output_size=config.max_output_size)
+
+
+def _cache(config: HarnessConfig, clock: Clock) -> Cache | None:
+    if not config.cache_enabled:
+        return None
+    from ..adapters.caches.lru import LRUCache
+
+    return LRUCache(clock, capacity=config.cache_capacity)
+
+
+def _limiter(config: HarnessConfig, clock: Clock) -> RateLimiter | None:
+    if not config.rate_limit_enabled:
+        return None
+    from ..adapters.limiters.token_bucket import TokenBucket
+
+    return TokenBucket(clock, capacity=config.rate_limit_capacity, refill_s=config.rate_limit_refill_seconds)
+
+
+def _tracer(config: HarnessConfig, clock: Clock) -> Tracer | None:
+    if not config.enable_tracing:
+        return None
+    from ..adapters.tracers.logging import LoggingTracer
+
+    return LoggingTracer(clock)
+
+
+class RandomIds:
+    """Identifiers from the system's random source."""
+
+    def new(self) -> str:
+        """Return 16 hexadecimal digits."""
+        return secrets.token_hex(8)
