@@ -6,6 +6,8 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 from .take import Headers, RecordedResponse
 
@@ -66,13 +68,22 @@ def _inflate(body: bytes, wbits: int) -> bytes:
 
 
 def _brotli(body: bytes) -> bytes:
-    plain: bytes = import_module("brotli").decompress(body)
+    plain: bytes = _first("brotli", "brotlicffi").decompress(body)
     return plain
 
 
 def _zstd(body: bytes) -> bytes:
-    plain: bytes = import_module("zstandard").ZstdDecompressor().decompressobj().decompress(body)
+    try:
+        plain: bytes = import_module("zstandard").ZstdDecompressor().decompressobj().decompress(body)
+    except ImportError:
+        plain = _first("compression.zstd", "backports.zstd").ZstdDecompressor().decompress(body)
     return plain
+
+
+def _first(*modules: str) -> Any:
+    """Return the first of the modules that is installed."""
+    found = [name for name in modules[:-1] if find_spec(name)]
+    return import_module(found[0] if found else modules[-1])
 
 
 _DECODERS: dict[str, Callable[[bytes], bytes]] = {

@@ -11,7 +11,7 @@ from ..errors import CassetteError
 from .loading import load_if_there
 from .native import render_file, render_take
 from .redaction import Redactor
-from .storage import Signature, alone, replace_file, signature
+from .storage import Signature, alone, refused, replace_file, signature
 from .take import Take
 
 
@@ -53,8 +53,6 @@ class TakeFile:
         """Add a take, already without its secrets, and write the file."""
         self._takes.append(take)
         self._ours.append(take)
-        if self._rendered is not None:
-            self._rendered.append(render_take(take))
         self.write()
 
     def write(self) -> None:
@@ -73,7 +71,12 @@ class TakeFile:
 
     def _pieces(self) -> list[bytes]:
         if self._rendered is None:
-            self._rendered = self._render(self._takes)
+            self._rendered = []
+        for number, take in enumerate(self._takes[len(self._rendered) :], len(self._rendered) + 1):
+            clean = self._redactor.take(take)
+            if (left := self._redactor.left_in(clean)) is not None:
+                raise refused(self._path, number, left)
+            self._rendered.append(render_take(clean))
         return self._rendered
 
     def _render(self, takes: Sequence[Take]) -> list[bytes]:
