@@ -17,7 +17,7 @@ REDACTED = "[redacted]"
 
 _RUN = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16,}")
 _LONG_RUN = 4096
-_SHORTEST_WRAPPED = 12
+_READABLE = re.compile(r"[^\x00-\x1f\x7f-\x9f\udc80-\udcff]{12}")
 _DEEPEST = 3
 _URL_SAFE = str.maketrans("-_", "+/")
 _STANDARD = str.maketrans("+/", "-_")
@@ -122,7 +122,8 @@ def _decoded(coded: str) -> str | None:
         plain = base64.b64decode(whole.translate(_URL_SAFE) + "=" * (-len(whole) % 4))
     except (binascii.Error, ValueError):
         return None
-    return plain.decode("utf-8", "surrogateescape") if len(plain) >= _SHORTEST_WRAPPED else None
+    text = plain.decode("utf-8", "surrogateescape")
+    return text if _READABLE.search(text) else None
 
 
 def _coded(plain: str, like: str) -> str:

@@ -53,7 +53,8 @@ def _user_and_password(text: str) -> bool:
     return b":" in plain and plain.decode("latin-1").isprintable()
 
 
-_START = r"(?<![A-Za-z0-9])"
+# An edge of a word, also behind what stands for another character in JSON or in a URL.
+_EDGE = r"(?:(?<![A-Za-z0-9_])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4}))"
 _END = r"(?![A-Za-z0-9])"
 _URL_END = r"(?![A-Za-z0-9_-])"
 
@@ -82,7 +83,7 @@ SHAPES = (
     ),
     Shape("Discord webhook", ("/api/webhooks/",), r"/api/webhooks/(\d{10,}/[\w-]{40,})", None, True),
     Shape("Discord token", (".",), r"\.(?<=[MNO][\w-]{23}\.)[\w-]{6}\.[\w-]{27,}", _digit_and_letter, False),
-    Shape("Telegram token", (":AA",), rf"(?<!\w)\d{{8,10}}:AA[\w-]{{33}}{_URL_END}", None, True),
+    Shape("Telegram token", (":AA",), rf"{_EDGE}\d{{8,10}}:AA[\w-]{{33}}{_URL_END}", None, True),
     Shape("Groq key", ("gsk_",), r"gsk_[A-Za-z0-9]{20,}"),
     Shape("xAI key", ("xai-",), r"xai-[A-Za-z0-9]{20,}", _mixed),
     Shape("Perplexity key", ("pplx-",), r"pplx-[A-Za-z0-9]{20,}", _mixed),
@@ -105,7 +106,7 @@ SHAPES = (
     Shape(
         "Azure OpenAI key",
         ("JQQJ99",),
-        rf"{_START}[A-Za-z0-9]{{52}}JQQJ99[A-Za-z0-9]{{26}}{_END}",
+        rf"{_EDGE}[A-Za-z0-9]{{52}}JQQJ99[A-Za-z0-9]{{26}}{_END}",
         None,
         True,
     ),
@@ -116,11 +117,11 @@ SHAPES = (
     Shape("SendGrid key", ("SG.",), r"SG\.[\w-]{16,}\.[\w-]{16,}"),
     Shape("npm token", ("npm_",), rf"npm_[A-Za-z0-9]{{36}}{_END}"),
     Shape("PyPI token", ("pypi-",), r"pypi-[\w-]{50,}"),
-    Shape("DigitalOcean token", ("_v1_",), rf"(?<!\w)do[opr]_v1_[0-9a-f]{{64}}{_END}", None, True),
+    Shape("DigitalOcean token", ("_v1_",), rf"{_EDGE}do[opr]_v1_[0-9a-f]{{64}}{_END}", None, True),
     Shape("Shopify token", ("shp",), rf"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{{32}}{_END}"),
     Shape("Twilio key", ("SK",), rf"SK[0-9a-f]{{32}}{_END}"),
     Shape("Mailgun key", ("key-",), rf"key-[0-9a-z]{{32}}{_END}", _mixed),
-    Shape("Mailchimp key", ("-us",), rf"{_START}[0-9a-f]{{32}}-us\d{{1,2}}{_END}", None, True),
+    Shape("Mailchimp key", ("-us",), rf"{_EDGE}[0-9a-f]{{32}}-us\d{{1,2}}{_END}", None, True),
     Shape("Vault token", ("hvs.", "hvb."), r"hv[sb]\.[\w-]{24,}"),
     Shape("Doppler token", ("dp.",), r"dp\.[a-z]{2,6}\.[A-Za-z0-9]{40,}"),
     Shape("Linear key", ("lin_api_",), r"lin_api_[A-Za-z0-9]{32,}"),
@@ -177,11 +178,9 @@ def _at(text: str, literal: str, pattern: re.Pattern[str]) -> Iterator[re.Match[
 
 @cache
 def _by_literal() -> dict[str, list[tuple[Shape, re.Pattern[str]]]]:
-    # An edge of a word, also behind what stands for another character in JSON or in a URL.
-    edge = r"(?:(?<![A-Za-z0-9_])|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrtbf])|(?<=\\u[0-9A-Fa-f]{4}))"
     found: dict[str, list[tuple[Shape, re.Pattern[str]]]] = {}
     for shape in SHAPES:
-        pattern = re.compile(shape.pattern if shape.inside else edge + shape.pattern, re.DOTALL)
+        pattern = re.compile(shape.pattern if shape.inside else _EDGE + shape.pattern, re.DOTALL)
         for literal in shape.literals:
             found.setdefault(literal, []).append((shape, pattern))
     return found
