@@ -40,6 +40,11 @@ _LOWEST_RANDOM_PORT = 32768  # where Linux begins; other systems pick from 49152
 SOME_PORT = 1
 """Stands for a port picked at random: clients take it as it is (0 they do not), and nobody listens."""
 
+_HIDDEN_BY_OTHERS = re.compile(
+    r"\W*|\W*(x+|(bearer |basic )?\W*(dummy|fake|test|mock|filtered|hidden|redacted|scrubbed|removed)\W*"
+    r"[\w-]{0,12})\W*",
+    re.IGNORECASE,
+)
 _SHORTEST_SECRET = 8  # replacing a shorter text would damage innocent bodies
 _GZIP = b"\x1f\x8b\x08"
 
@@ -168,10 +173,26 @@ class Redactor:
             return f"its body is coded with {coding}, which cannot be undone here and so not be searched"
         if self.take(take) == take:
             return None
-        bodies = (take.request.body, take.response.body)
-        texts = [take.request.url, *(body.decode("utf-8", "replace") for body in bodies)]
-        kinds = sorted({finding.kind for text in texts for finding in self._nets.find(text)})
-        return f"after redaction it still holds a secret ({', '.join(kinds) or 'of an added redactor'})"
+        return f"after redaction it still holds a secret ({'; '.join(self.secrets_in(take)) or 'in its url'})"
+
+    def secrets_in(self, take: Take) -> list[str]:
+        """Name each secret of a take as it was recorded, e.g. "response body: GitHub token"."""
+        found = []
+        for side, part in (("request", take.request), ("response", take.response)):
+            for name, value in part.headers.pairs:
+                if is_credential_name(name) and _HIDDEN_BY_OTHERS.fullmatch(value) is None:
+                    found.append(f"{side} header {name}")
+                elif self.text(value) != value:
+                    found.append(f"{side} header {name}: {self._kinds(value)}")
+            if self.body(part.body) != part.body:
+                found.append(f"{side} body: {self._kinds(part.body.decode('utf-8', 'replace'))}")
+        if self.text(take.request.url) != take.request.url:
+            found.append(f"url: {self._kinds(take.request.url)}")
+        return found
+
+    def _kinds(self, text: str) -> str:
+        kinds = sorted({finding.kind for finding in self._nets.find(text)})
+        return ", ".join(kinds) or "a secret told in pieces, or that an added redactor knows"
 
     def _headers(self, pairs: list[tuple[str, str]]) -> Headers:
         # By name only: the order of equal names means something.

@@ -98,6 +98,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers what the test laid out, in the pieces it was laid out in."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
