@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ..errors import ConfigError
@@ -50,8 +49,12 @@ def _answered(response: RecordedResponse) -> Iterator[datetime]:
     moment = _moment(json.loads(found[1])) if found else None
     if moment is not None:
         yield moment
+    if "date" not in response.headers:
+        return
+    from email.utils import parsedate_to_datetime
+
     try:
-        yield parsedate_to_datetime(response.headers.get("date", "")).astimezone(UTC)
+        yield parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
     except (TypeError, ValueError):
         return
 

@@ -8,7 +8,6 @@ was picked at random.
 from __future__ import annotations
 
 import base64
-import gzip
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +25,7 @@ TextRedactor: TypeAlias = Callable[[str], str]
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 _KEPT_REQUEST_HEADERS = ("accept", "content-type")
-_DROPPED_RESPONSE_HEADER = re.compile(
+_DROPPED_RESPONSE_HEADER = (
     # private
     r".*cookie2?|.*organization(-id)?|openai-project|cf-.*"
     # names this one exchange
@@ -40,7 +39,7 @@ _LOWEST_RANDOM_PORT = 32768  # where Linux begins; other systems pick from 49152
 SOME_PORT = 1
 """Stands for a port picked at random: clients take it as it is (0 they do not), and nobody listens."""
 
-_HIDDEN_BY_OTHERS = re.compile(
+_HIDDEN_BY_OTHERS = (
     r"(bearer|basic)?(x*|(dummy|fake|test|mock|filtered|hidden|redacted|scrubbed|removed)\w{0,12})"
 )
 _SHORTEST_SECRET = 8  # replacing a shorter text would damage innocent bodies
@@ -97,6 +96,8 @@ class Redactor:
         return body if hidden == text else hidden.encode("utf-8", "surrogateescape")
 
     def _compressed(self, body: bytes) -> bytes:
+        import gzip
+
         try:
             plain = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body)
         except zlib.error:
@@ -232,11 +233,11 @@ def _query(pairs: list[tuple[str, str]]) -> str:
 
 
 def _hidden_by_others(value: str) -> bool:
-    return _HIDDEN_BY_OTHERS.fullmatch(re.sub(r"\W+", "", value).lower()) is not None
+    return re.fullmatch(_HIDDEN_BY_OTHERS, re.sub(r"\W+", "", value).lower()) is not None
 
 
 def _dropped(name: str) -> bool:
-    return _DROPPED_RESPONSE_HEADER.fullmatch(name) is not None or is_credential_name(name)
+    return re.fullmatch(_DROPPED_RESPONSE_HEADER, name) is not None or is_credential_name(name)
 
 
 def _credentials(request: RecordedRequest) -> Iterator[str]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from ..errors import HarnessError
 from .arguments import parser
-from .screen import Screen
 
 FOUND = 1
 """Exit code: the command ran and found what it looks for."""
@@ -19,6 +18,8 @@ FAILED = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 fine, 1 something was found, 2 it could not run."""
     given = parser().parse_args(arguments)
+    from .screen import Screen
+
     screen = Screen(sys.stdout, color=given.color)
     try:
         found = given.run(given, screen)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from argparse import Namespace
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import NamedTuple
@@ -53,7 +52,7 @@ def run(given: Namespace, screen: Screen) -> bool:
             screen.line(screen.paint(group, "bold"))
         found = screen.paint(fact.found or "missing", "green" if fact.found else "yellow")
         screen.line(
-            "  ", screen.clean(fact.name.ljust(15)), found, screen.clean(f"   {fact.fix}" if fact.fix else "")
+            "  ", screen.clean(fact.name.ljust(16)), found, screen.clean(f"   {fact.fix}" if fact.fix else "")
         )
     return False
 
@@ -77,6 +76,8 @@ def _packages() -> Iterator[Fact]:
 
 
 def _engines() -> Iterator[Fact]:
+    from concurrent.futures import ThreadPoolExecutor
+
     servers = [server for server in KNOWN_SERVERS.values() if server.start]
     with ThreadPoolExecutor(len(servers)) as pool:
         for server, found in zip(servers, pool.map(_answers, servers), strict=True):

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from .shapes import Span
 
-_CREDENTIAL = re.compile(
+# Patterns as texts, compiled when they are first used: most of those who import this never search.
+_CREDENTIAL = (
     r"(.*[-_])?(authorization|api[-_]?key|access[-_]?key|secret|password|credential|signature)"
     r"|(.*[-_])?(access|auth|security|session|id|refresh|csrf|xsrf)[-_]?token"
     r"|.*-(token|auth|cookie)|key|token|sig|auth|cookie"
@@ -21,12 +22,12 @@ _NAME = (
     r"|password|passwd|passphrase|credentials?|secret|authorization)"
 )
 _QUOTE = r"\\{0,7}[\"']"
-_NAMED = re.compile(
+_NAMED = (
     rf"{_NAME}(?:{_QUOTE})?\s{{0,9}}(?:=>|[:=])\s{{0,9}}(?:[bfru]|\[\s{{0,9}})?"
     rf"(?:(?P<quote>{_QUOTE})(?P<quoted>(?:[^\"\\\s]|\\/){{1,4096}}?)(?P=quote)"
     r"|(?P<bare>[^\s\"'\\<>{}()\[\],;&$`]{8,4096}+)(?![({\[\"']))"
 )
-_COOKIE = re.compile(
+_COOKIE = (
     rf"cookie(?:{_QUOTE})?\s{{0,9}}[:=]\s{{0,9}}(?:\[\s{{0,9}})?(?:{_QUOTE})?"
     rf"(?P<crumbs>[\w.-]{{1,128}}=[^\"'\\\r\n]{{8,4096}})"
 )
@@ -44,15 +45,15 @@ _HINTS = (
     "authorization",
 )
 _TOKEN_HINTS = ("access", "auth", "refresh", "session", "security", "bearer", "id", "api", "csrf", "xsrf")
-_DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
-_CONSTANT = re.compile(r"[A-Z][A-Z_]*|[a-z][a-z_.-]*|[A-Za-z][a-z]+(?:[A-Z][a-z]+)*")
+_DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+"
+_CONSTANT = r"[A-Z][A-Z_]*|[a-z][a-z_.-]*|[A-Za-z][a-z]+(?:[A-Z][a-z]+)*"
 _LONGEST_WORD = 24
 _SHORTEST_QUOTED = 6
 
 
 def is_credential_name(name: str) -> bool:
     """Whether a header, parameter or field of this name carries a credential."""
-    return _CREDENTIAL.fullmatch(name.lower()) is not None
+    return re.fullmatch(_CREDENTIAL, name.lower()) is not None
 
 
 def find_named(text: str) -> Iterator[tuple[str, Span]]:
@@ -61,13 +62,13 @@ def find_named(text: str) -> Iterator[tuple[str, Span]]:
         "\u0130", "I"
     ).lower()  # the one letter whose lower case is two: places would differ
     if any(hint in lowered for hint in _HINTS) or _names_a_token(lowered):
-        for found in _NAMED.finditer(lowered):
+        for found in re.finditer(_NAMED, lowered):
             group = "bare" if found["quoted"] is None else "quoted"
             value = text[slice(*found.span(group))]
             if _secret(value, quoted=group == "quoted"):
                 yield "value of a credential", found.span(group)
     if "cookie" in lowered:
-        for found in _COOKIE.finditer(lowered):
+        for found in re.finditer(_COOKIE, lowered):
             if re.search(r"\d", found["crumbs"]):
                 yield "cookie", found.span("crumbs")
 
@@ -83,8 +84,8 @@ def _names_a_token(lowered: str) -> bool:
 
 def _secret(value: str, *, quoted: bool) -> bool:
     """Whether a value is one, and not a word, a type, a variable or a place to fill in."""
-    if len(value) < _SHORTEST_QUOTED or (_CONSTANT.fullmatch(value) and len(value) < _LONGEST_WORD):
+    if len(value) < _SHORTEST_QUOTED or (re.fullmatch(_CONSTANT, value) and len(value) < _LONGEST_WORD):
         return False
     if quoted:
         return re.search(r"[<>{}$*\[\]]", value) is None or re.search(r"\d", value) is not None
-    return _DOTTED.fullmatch(value) is None and re.search(r"\d", value) is not None
+    return re.fullmatch(_DOTTED, value) is None and re.search(r"\d", value) is not None

@@ -159,16 +159,22 @@ SHAPES = (
 
 def find_shapes(text: str) -> Iterator[tuple[str, Span]]:
     """Yield each secret that the text holds by its shape: what it is, and where."""
-    for literal, shapes in _by_literal().items():
-        if literal in text:
-            for shape, pattern in shapes:
-                for found in pattern.finditer(text) if shape.inside else _at(text, literal, pattern):
-                    group = 1 if pattern.groups else 0
+    for shape in SHAPES:
+        for literal in shape.literals:
+            if literal in text:
+                for found in _all(shape, text) if shape.inside else _beginning(shape, text, literal):
+                    group = 1 if found.re.groups else 0
                     if shape.holds is None or shape.holds(found[group]):
                         yield shape.name, found.span(group)
 
 
-def _at(text: str, literal: str, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
+def _all(shape: Shape, text: str) -> Iterator[re.Match[str]]:
+    return re.finditer(shape.pattern, text)
+
+
+def _beginning(shape: Shape, text: str, literal: str) -> Iterator[re.Match[str]]:
+    """Yield the matches that begin with the literal, without trying any other place."""
+    pattern = _edged(shape)
     start = text.find(literal)
     while start >= 0:
         if (found := pattern.match(text, start)) is not None:
@@ -177,10 +183,5 @@ def _at(text: str, literal: str, pattern: re.Pattern[str]) -> Iterator[re.Match[
 
 
 @cache
-def _by_literal() -> dict[str, list[tuple[Shape, re.Pattern[str]]]]:
-    found: dict[str, list[tuple[Shape, re.Pattern[str]]]] = {}
-    for shape in SHAPES:
-        pattern = re.compile(shape.pattern if shape.inside else _EDGE + shape.pattern, re.DOTALL)
-        for literal in shape.literals:
-            found.setdefault(literal, []).append((shape, pattern))
-    return found
+def _edged(shape: Shape) -> re.Pattern[str]:
+    return re.compile(_EDGE + shape.pattern)  # at its first use: most are never needed
