@@ -775,3 +775,54 @@ def test_a_schema_that_is_none_is_a_named_error_in_the_test(pytester: pytest.Pyt
             "E     fix:   *",
         ]
     )
+
+
+def test_a_conftest_adds_redactors(pytester: pytest.Pytester) -> None:
+    """What the hook returns is taken out of what is recorded, for this run only."""
+    pytester.makeconftest(
+        """
+        import re
+
+        def pytest_llmharness_redactors(config):
+            return [lambda text: re.sub(r"customer-[a-z]+", "customer-X", text)]
+        """
+    )
+    pytester.makepyfile(
+        """
+        import threading
+        from http.server import BaseHTTPRequestHandler, HTTPServer
+
+        import httpx
+        import pytest
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.send_response(200)
+                self.send_header("content-length", "11")
+                self.end_headers()
+                self.wfile.write(b"customer-ab")
+
+            def log_message(self, *args):
+                pass
+
+        @pytest.fixture
+        def url():
+            with HTTPServer(("127.0.0.1", 0), Handler) as server:
+                thread = threading.Thread(target=server.handle_request)
+                thread.start()
+                yield f"http://127.0.0.1:{server.server_port}/"
+                thread.join()
+
+        @pytest.mark.llm_cassette(record_mode="once")
+        def test_it(url):
+            assert httpx.post(url, content=b"for customer-cd", verify=False).text == "customer-ab"
+        """
+    )
+    pytester.runpytest("-q").assert_outcomes(passed=1)
+    [path] = pytester.path.rglob("test_it.json")
+    assert path.read_text().count("customer-X") == 2
+    assert "customer-ab" not in path.read_text()
+
+    from pytest_llmharness.cassette.redaction import Redactor
+
+    assert Redactor().text("customer-ab") == "customer-ab"
