@@ -1,4 +1,4 @@
-"""Where HTTP stacks are tapped while a cassette is in use: httpx by us, the others by vcrpy.
+"""Where HTTP stacks are tapped while a cassette is in use: httpx and aiohttp by us, others by vcrpy.
 
 vcrpy imports every stack that is installed, which takes half a second, so the first call that needs
 it calls for it: until then a tripwire stands in its place. A stack that is imported while a cassette
@@ -45,10 +45,14 @@ _PLACES = (
     _Place("httpx", "AsyncHTTPTransport", "handle_async_request", "async"),
     _Place("httpx2", "HTTPTransport", "handle_request", "sync"),
     _Place("httpx2", "AsyncHTTPTransport", "handle_async_request", "async"),
+    _Place("httpcore", "ConnectionPool", "handle_request", "bare"),
+    _Place("httpcore", "AsyncConnectionPool", "handle_async_request", "bare"),
+    _Place("httpcore2", "ConnectionPool", "handle_request", "bare"),
+    _Place("httpcore2", "AsyncConnectionPool", "handle_async_request", "bare"),
     _Place("http.client", "HTTPConnection", "__init__", "birth"),
     _Place("http.client", "HTTPSConnection", "__init__", "birth"),
     _Place("urllib3", "connectionpool.HTTPConnectionPool", "urlopen"),  # requests and botocore, too
-    _Place("aiohttp", "ClientSession", "_request"),
+    _Place("aiohttp", "BaseConnector", "connect", "connector"),
     _Place("httplib2", "Http", "request"),
     _Place("tornado.httpclient", "AsyncHTTPClient", "fetch"),
 )
@@ -91,7 +95,7 @@ class Taps(MetaPathFinder):
                 if self._on and self._vcr is None:
                     from .vcr_bridge import patches
 
-                    entering = patches(real)
+                    entering = patches()
                     entering.__enter__()
                     self._vcr = entering
         return self._vcr is not None
@@ -160,8 +164,34 @@ def _async(_taps: Taps, place: _Place, _owner: Any, original: Any) -> Any:
     return async_transport(sys.modules[place.stack], original)
 
 
+def _connector(_taps: Taps, place: _Place, _owner: Any, original: Any) -> Any:
+    from .aiohttp_connector import connector
+
+    return connector(sys.modules[place.stack], original)
+
+
+def _bare(_taps: Taps, place: _Place, owner: Any, original: Any) -> Any:
+    """Refuse what did not come through a transport that is covered: a subclass, or a bare pool."""
+    from .in_use import current
+    from .transports import inside
+
+    @wraps(original)
+    def bare(this: Any, request: Any) -> Any:
+        recording = None if inside.get() else current()
+        if recording is not None:
+            name = f"{place.stack}.{owner.__name__}"
+            raise recording.refuse(
+                f"a request went to {name} past the transports that a cassette covers",
+                where=f"{name}.{place.method}",
+                fix="in a transport of your own call super().handle_request(request), or use a Client",
+            )
+        return original(this, request)
+
+    return bare
+
+
 def _wire(taps: Taps, place: _Place, owner: Any, original: Any) -> Any:
-    """Trip, then call what stands there: in aiohttp vcrpy puts its own method over this one."""
+    """Trip, then call what stands there: vcrpy may have put its own method over this one."""
 
     @wraps(original)
     def wire(this: Any, *args: Any, **kwargs: Any) -> Any:
@@ -191,6 +221,8 @@ def _birth(taps: Taps, place: _Place, owner: Any, original: Any) -> Any:
 _MAKERS: dict[str, Callable[[Taps, _Place, Any, Any], Any]] = {
     "sync": _sync,
     "async": _async,
+    "connector": _connector,
+    "bare": _bare,
     "wire": _wire,
     "birth": _birth,
 }
