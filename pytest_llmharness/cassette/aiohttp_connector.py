@@ -31,10 +31,12 @@ def connector(module: Any, real: Any) -> Any:
         if recording is None:
             return await real(this, req, *args, **kwargs)
         _refuse_upgrade(recording, req)
-        asked = RecordedRequest(req.method.upper(), str(req.url), Headers(req.headers.items()), await _body(req))
+        asked = RecordedRequest(
+            req.method.upper(), str(req.url), Headers(req.headers.items()), await _body(req)
+        )
         playback = recording.play(asked)
         if playback is not None:
-            return _replayed(module, req, playback)
+            return _replayed(module, this, req, playback)
         tape = recording.begin(asked)
         try:
             connection = await real(this, req, *args, **kwargs)
@@ -124,7 +126,9 @@ def _listen(module: Any, protocol: Any, tape: Tape) -> None:
 
 
 def _headers(raw: Any, *, plain: bool) -> Headers:
-    pairs = [(name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")) for name, value in raw]
+    pairs = [
+        (name.decode("latin-1").lower(), value.decode("utf-8", "surrogateescape")) for name, value in raw
+    ]
     gone = ("content-encoding", "content-length") if plain else ()
     return Headers(pair for pair in pairs if pair[0] not in gone)
 
@@ -132,7 +136,7 @@ def _headers(raw: Any, *, plain: bool) -> Headers:
 def _left(tape: Tape, timer: Any) -> None:
     """Note that the client left; it may have been its own timeout that made it."""
     if getattr(timer, "_cancelled", False):
-        tape.end(TIMEOUT, asyncio.TimeoutError())
+        tape.end(TIMEOUT, TimeoutError())
     else:
         tape.end(CLIENT_CLOSED)
 
@@ -219,15 +223,15 @@ class _Notes:
 # --- replay ---
 
 
-def _replayed(module: Any, req: Any, playback: Playback) -> Any:
+def _replayed(module: Any, this: Any, req: Any, playback: Playback) -> Any:
     answer = playback.response
     if answer.end == CONNECT_ERROR:
         raise playback.failure(
             lambda name: _connect_error(module, name, req), {CONNECT_ERROR: _refused(module, req)}
         ) or AssertionError("a connect error is a failure")
     if answer.error.startswith("TimeoutError") and not answer.status:
-        raise asyncio.TimeoutError
-    return _Connection(module, req, playback)
+        raise TimeoutError
+    return _Connection(module, this, req, playback)
 
 
 def _connect_error(module: Any, name: str, req: Any) -> Any:
@@ -249,8 +253,9 @@ def _refused(module: Any, req: Any, kind: Any = None) -> Any:
 class _Connection:
     """What a request is sent over and a response is read from, without a network."""
 
-    def __init__(self, module: Any, req: Any, playback: Playback) -> None:
+    def __init__(self, module: Any, this: Any, req: Any, playback: Playback) -> None:
         self._module, self._playback = module, playback
+        self._connector = this  # aiohttp asks it how to write the head of the request
         self._method = req.method.upper()
         self._pieces = iter(playback.chunks)
         self._framed = False

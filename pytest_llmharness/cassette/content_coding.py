@@ -105,6 +105,6 @@ _INCREMENTAL: dict[str, Callable[[], Callable[[bytes], bytes]]] = {
     "gzip": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16).decompress,
     "x-gzip": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16).decompress,
     "deflate": lambda: zlib.decompressobj(zlib.MAX_WBITS).decompress,
-    "br": lambda: import_module("brotli").Decompressor().process,  # type: ignore[no-any-return]
-    "zstd": lambda: import_module("zstandard").ZstdDecompressor().decompressobj().decompress,  # type: ignore[no-any-return]
+    "br": lambda: import_module("brotli").Decompressor().process,
+    "zstd": lambda: import_module("zstandard").ZstdDecompressor().decompressobj().decompress,
 }

@@ -130,7 +130,9 @@ def _check(kind: str, call: int, times: int, details: dict[str, Any]) -> None:
 def _error_body(path: str, status: int) -> dict[str, Any]:
     """Say it as the provider does whose path this is."""
     limited = status == 429
-    words = "rate limit exceeded (laid over the recording)" if limited else "overloaded (laid over the recording)"
+    words = (
+        "rate limit exceeded (laid over the recording)" if limited else "overloaded (laid over the recording)"
+    )
     if path.startswith("/api/"):  # Ollama
         return {"error": words}
     if path.endswith("/messages"):  # Anthropic

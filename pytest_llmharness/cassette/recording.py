@@ -109,6 +109,10 @@ class Recording:
             self._running.add(tape)
         return tape
 
+    def record(self, request: RecordedRequest, response: RecordedResponse) -> None:
+        """Add a call that has happened."""
+        self._keep(self.begin(request), response)
+
     def fault(self, kind: str, *, call: int, times: int = 1, **details: Any) -> None:
         """Lay a fault over the answer to a replayed call; calls count from 1.
 

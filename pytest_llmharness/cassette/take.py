@@ -105,7 +105,8 @@ class RecordedResponse:
             return [(ms, self.body)] if self.body else []
         ends = accumulate((length for _, length in self.cuts), initial=0)
         return [
-            (ms, self.body[begin:end]) for (ms, _), (begin, end) in zip(self.cuts, pairwise(ends), strict=True)
+            (ms, self.body[begin:end])
+            for (ms, _), (begin, end) in zip(self.cuts, pairwise(ends), strict=True)
         ]
 
 

@@ -18,10 +18,9 @@ def without_wait(response: RecordedResponse) -> tuple[RecordedResponse, float | 
     The SDKs of OpenAI and Anthropic take a millisecond where it says so, and half a second and
     more where it says nothing. The seconds are None where it did not ask, or named a date.
     """
-    if response.status not in _RETRIED and response.status < 500:
-        if not any(name in response.headers for name in _NAMES):
-            return response, None
     found = {name: response.headers[name] for name in _NAMES if name in response.headers}
+    if not found and response.status not in _RETRIED and response.status < 500:
+        return response, None
     kept = [pair for pair in response.headers.pairs if pair[0] not in _NAMES]
     millis = _number(found.get("retry-after-ms"))
     seconds = _number(found.get("retry-after")) if millis is None else millis / 1e3
