@@ -106,13 +106,13 @@ class Playback:
             find: returns the client's error class of a name, or None.
             kinds: the class for each bad end, where the recorded one is not known.
         """
-        end, (name, _, words) = self.response.end, self.response.error.partition(": ")
+        end, (name, told, words) = self.response.end, self.response.error.partition(": ")
         if end == DONE:
             return None
         if end == CLIENT_CLOSED:
             return self._miss(self.response)
         error = (find(name) if name else None) or kinds[end]
-        raised: BaseException = error(words or _WORDS[end])
+        raised: BaseException = error(words if told else _WORDS[end])
         return raised
 
 
