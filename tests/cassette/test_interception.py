@@ -15,7 +15,7 @@ import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -317,11 +317,18 @@ def test_a_thread_that_was_there_before_the_block_is_answered(tmp_path: Path) ->
 
 
 def in_a_thread() -> str:
-    answers: list[str] = []
-    thread = threading.Thread(target=lambda: answers.append(by_httpx2(BODY)))
+    ended: Future[str] = Future()
+
+    def work() -> None:
+        try:
+            ended.set_result(by_httpx2(BODY))
+        except BaseException as error:  # noqa: BLE001  # carried over to the test
+            ended.set_exception(error)
+
+    thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    return answers[0]
+    return ended.result()
 
 
 def in_a_pool() -> str:
@@ -353,7 +360,11 @@ def in_an_asyncio_worker_thread() -> str:
 
 
 def in_our_portal() -> str:
-    return str(Portal().run(ask_async()))
+    portal = Portal()
+    try:
+        return portal.run(ask_async())
+    finally:
+        portal.close()
 
 
 async def ask_async() -> str:
@@ -418,9 +429,11 @@ def test_a_bare_pool_is_refused_by_name(
 ) -> None:
     """Not a byte goes out, replaying or recording; outside of a block it works as ever."""
     path = write(tmp_path / "take.json", "1")
-    with use_cassette(path, record_mode=mode) as recording:
-        with pytest.raises(CassetteMiss, match=f"a request went to {module.__name__}\\.") as caught:
-            ask(module, server)
+    with (
+        use_cassette(path, record_mode=mode) as recording,
+        pytest.raises(CassetteMiss, match=f"a request went to {module.__name__}\\.") as caught,
+    ):
+        ask(module, server)
     assert recording.misses == [caught.value]
     assert ask(module, server).content == b"got " + BODY
 
@@ -464,9 +477,11 @@ def test_a_websocket_of_aiohttp_is_refused_by_name(tmp_path: Path) -> None:
         async with aiohttp.ClientSession() as session, session.ws_connect("ws://127.0.0.1:9/live"):
             pass
 
-    with use_cassette(tmp_path / "take.json", record_mode="once") as recording:
-        with pytest.raises(CassetteMiss, match="websocket over aiohttp is not covered") as caught:
-            asyncio.run(main())
+    with (
+        use_cassette(tmp_path / "take.json", record_mode="once") as recording,
+        pytest.raises(CassetteMiss, match="websocket over aiohttp is not covered") as caught,
+    ):
+        asyncio.run(main())
     assert caught.value.where == "GET ws://127.0.0.1:9/live"
     assert recording.misses == [caught.value]
 
