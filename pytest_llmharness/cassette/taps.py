@@ -17,6 +17,7 @@ from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from typing import Any
+from urllib.parse import urlsplit
 
 _OURS = "llmharness_tap"
 
@@ -49,6 +50,10 @@ _PLACES = (
     _Place("httpcore", "AsyncConnectionPool", "handle_async_request", "bare"),
     _Place("httpcore2", "ConnectionPool", "handle_request", "bare"),
     _Place("httpcore2", "AsyncConnectionPool", "handle_async_request", "bare"),
+    _Place("curl_cffi.requests.session", "Session", "request", "uncovered"),
+    _Place("curl_cffi.requests.session", "AsyncSession", "request", "uncovered"),
+    _Place("websockets.asyncio.client", "connect", "__await__", "uncovered"),
+    _Place("websockets.sync.client", "ClientConnection", "handshake", "uncovered"),
     _Place("http.client", "HTTPConnection", "__init__", "birth"),
     _Place("http.client", "HTTPSConnection", "__init__", "birth"),
     _Place("urllib3", "connectionpool.HTTPConnectionPool", "urlopen"),  # requests and botocore, too
@@ -190,6 +195,31 @@ def _bare(_taps: Taps, place: _Place, owner: Any, original: Any) -> Any:
     return bare
 
 
+def _uncovered(_taps: Taps, place: _Place, _owner: Any, original: Any) -> Any:
+    """Refuse a stack that no cassette can hold; its WebSockets to this machine are let through."""
+    from .in_use import current
+
+    @wraps(original)
+    def uncovered(this: Any, *args: Any, **kwargs: Any) -> Any:
+        recording = None if _on_loopback(this) else current()
+        if recording is not None:
+            name = place.stack.partition(".")[0]
+            raise recording.refuse(
+                f"{name} is not covered: no cassette can hold its calls",
+                where=f"{place.stack}.{place.owner}",
+                fix="make the call with httpx, httpx2, aiohttp, requests or urllib3, or outside of the block",
+            )
+        return original(this, *args, **kwargs)
+
+    return uncovered
+
+
+def _on_loopback(this: Any) -> bool:
+    uri = getattr(this, "uri", None) or getattr(getattr(this, "protocol", None), "uri", None)
+    host = getattr(uri, "host", None) or urlsplit(str(uri)).hostname
+    return host in ("localhost", "::1") or str(host).startswith("127.")
+
+
 def _wire(taps: Taps, place: _Place, owner: Any, original: Any) -> Any:
     """Trip, then call what stands there: vcrpy may have put its own method over this one."""
 
@@ -223,6 +253,7 @@ _MAKERS: dict[str, Callable[[Taps, _Place, Any, Any], Any]] = {
     "async": _async,
     "connector": _connector,
     "bare": _bare,
+    "uncovered": _uncovered,
     "wire": _wire,
     "birth": _birth,
 }

@@ -8,6 +8,7 @@ import http.client
 import http.server
 import io
 import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -468,6 +469,60 @@ def test_a_transport_of_the_user_is_covered_where_it_calls_its_parent(
         assert recording.played + recording.recorded == 1
     with module.Client(transport=Escaping(verify=TLS)) as client:
         assert client.post(server, content=BODY).text == "got " + BODY.decode()
+
+
+def by_curl(_url: str) -> None:
+    curl = pytest.importorskip("curl_cffi")
+    curl.requests.get("http://192.0.2.1/live", timeout=0.1)
+
+
+def by_async_curl(_url: str) -> None:
+    curl = pytest.importorskip("curl_cffi")
+
+    async def main() -> None:
+        async with curl.AsyncSession() as session:
+            await session.get("http://192.0.2.1/live", timeout=0.1)
+
+    asyncio.run(main())
+
+
+def by_websockets(url: str) -> None:
+    pytest.importorskip("websockets")
+    from websockets.asyncio.client import connect
+
+    async def main() -> None:
+        async with connect(url, open_timeout=0.1):
+            pass
+
+    asyncio.run(main())
+
+
+def by_sync_websockets(url: str) -> None:
+    pytest.importorskip("websockets")
+    from websockets.sync.client import connect
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs, connect(url, sock=ours, open_timeout=0.1):
+        pass
+
+
+@pytest.mark.parametrize("ask", [by_curl, by_async_curl, by_websockets, by_sync_websockets])
+def test_a_stack_that_no_cassette_can_hold_is_refused_by_name(tmp_path: Path, ask: Any) -> None:
+    """Also one that was imported before the block."""
+    with (
+        use_cassette(tmp_path / "take.json", record_mode="once") as recording,
+        pytest.raises(CassetteMiss, match="is not covered: no cassette can hold its calls") as caught,
+    ):
+        ask("ws://192.0.2.1/live")
+    assert recording.misses == [caught.value]
+
+
+@pytest.mark.parametrize("ask", [by_websockets, by_sync_websockets])
+def test_a_websocket_to_this_machine_is_let_through(tmp_path: Path, ask: Any) -> None:
+    """An app under test may speak to its own front end; here nobody answers."""
+    with use_cassette(tmp_path / "take.json") as recording, pytest.raises((OSError, TimeoutError)):
+        ask("ws://127.0.0.1:9/live")
+    assert recording.misses == []
 
 
 def test_a_websocket_of_aiohttp_is_refused_by_name(tmp_path: Path) -> None:
