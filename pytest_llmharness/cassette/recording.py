@@ -211,9 +211,10 @@ class Recording:
         self._file.add(as_written(take, self._redactor), number)
 
     def _over(self, response: RecordedResponse) -> CassetteMiss:
-        length = len(response.chunks)
+        count = len(response.chunks)
+        chunks = "1 chunk" if count == 1 else f"{count} chunks"
         return self.refuse(
-            f"the take ends after {length} chunks, where the client had closed it when it was recorded",
+            f"the take ends after {chunks}, where the client had closed it when it was recorded",
             where=str(self.path),
             fix=self._fix if isinstance(self._fix, str) else self._fix(),
         )

@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import re
 import socket
 import ssl
 import threading
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import anthropic
 import httpx
 import httpx2
+import ollama
+import openai
 import pytest
 
 from pytest_llmharness.adapters.clocks.virtual import VirtualClock
 from pytest_llmharness.cassette import Cassette, RecordedResponse, use_cassette
 from pytest_llmharness.errors import CassetteMiss
+from pytest_llmharness.server import ModelServer
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: no call here uses it
 BODY = b'{"stream": true}'
@@ -36,6 +41,12 @@ Step = bytes | str
 
 def framed(*chunks: bytes) -> list[bytes]:
     return [b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks]
+
+
+def whole(request: bytes) -> bool:
+    head, _, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+    return len(body) == int(length[1]) if length else body.endswith(END)
 
 
 class StepServer:
@@ -83,7 +94,7 @@ class StepServer:
 
     def _answer(self, connection: socket.socket) -> bool:
         request = b""
-        while not request.endswith((BODY, END)):
+        while not whole(request):
             received = connection.recv(65536)
             if not received:
                 return False
@@ -227,7 +238,7 @@ def test_a_client_that_closes_closes_the_server(
     assert (data(response), response.end) == (WORDS[:2], "client_closed")
     with use_cassette(path):
         assert read(module, server.url, after) == WORDS[:2]
-    with use_cassette(path) as recording, pytest.raises(CassetteMiss, match="ends after 2 chunks"):
+    with use_cassette(path) as recording, pytest.raises(CassetteMiss, match="ends after 2 chunks,"):
         read(module, server.url, nothing)
     assert len(recording.misses) == 1
 
@@ -439,6 +450,145 @@ def test_a_body_of_aiohttp_that_can_be_read_once_is_sent_and_matched(tmp_path: P
             assert Cassette.load(path).interactions[0].request.body == BODY
         finally:
             server.close()
+
+
+# --- the SDKs ---
+
+
+def sse(*events: dict[str, Any], names: bool = False) -> list[bytes]:
+    return [
+        (f"event: {event['type']}\n" if names else "").encode()
+        + b"data: "
+        + json.dumps(event).encode()
+        + b"\n\n"
+        for event in events
+    ]
+
+
+def openai_chunk(word: str) -> dict[str, Any]:
+    choices = [{"index": 0, "delta": {"content": word}, "finish_reason": None}]
+    return {"id": "1", "created": 1, "model": "m", "object": "chat.completion.chunk", "choices": choices}
+
+
+def text_delta(word: str) -> dict[str, Any]:
+    return {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": word}}
+
+
+OPENAI = [*sse(openai_chunk("a"), openai_chunk("b")), b"data: [DONE]\n\n"]
+ANTHROPIC = sse(text_delta("a"), text_delta("b"), {"type": "message_stop"}, names=True)
+OLLAMA = [
+    json.dumps(
+        {"model": "m", "message": {"role": "assistant", "content": word}, "done": word == "b"}
+    ).encode()
+    + b"\n"
+    for word in "ab"
+]
+ASKED: list[Any] = [{"role": "user", "content": "hi"}]
+
+
+def by_openai(url: str, after: After) -> list[str]:
+    http = openai.DefaultHttpxClient(verify=TLS)
+    with (
+        openai.OpenAI(base_url=url, api_key="k", max_retries=0, http_client=http) as client,
+        client.chat.completions.create(model="m", messages=ASKED, stream=True) as events,
+    ):
+        return told((event.choices[0].delta.content or "" for event in events), after)
+
+
+def by_async_openai(url: str, after: After) -> list[str]:
+    async def main() -> list[str]:
+        http = openai.DefaultAsyncHttpxClient(verify=TLS)
+        async with openai.AsyncOpenAI(base_url=url, api_key="k", max_retries=0, http_client=http) as client:
+            events = await client.chat.completions.create(model="m", messages=ASKED, stream=True)
+            got: list[str] = []
+            async with events:
+                async for event in events:
+                    got.append(event.choices[0].delta.content or "")
+                    if after(b"") == "close":
+                        break
+            return got
+
+    return asyncio.run(main())
+
+
+def by_anthropic(url: str, after: After) -> list[str]:
+    http = anthropic.DefaultHttpxClient(verify=TLS)
+    with (
+        anthropic.Anthropic(base_url=url, api_key="k", max_retries=0, http_client=http) as client,
+        client.messages.create(model="m", max_tokens=9, messages=ASKED, stream=True) as events,
+    ):
+        return told((getattr(getattr(event, "delta", None), "text", "") for event in events), after)
+
+
+def by_ollama(url: str, after: After) -> list[str]:
+    client = ollama.Client(host=url, verify=TLS)
+    with client._client:
+        events = client.chat(model="m", messages=ASKED, stream=True)
+        with closing(events):  # type: ignore[type-var]
+            return told((event.message.content or "" for event in events), after)
+
+
+def told(words: Iterator[str], after: After) -> list[str]:
+    got = []
+    for word in words:
+        got.append(word)
+        if after(b"") == "close":
+            break
+    return got
+
+
+SDKS = pytest.mark.parametrize(
+    ("ask", "events"),
+    [(by_openai, OPENAI), (by_async_openai, OPENAI), (by_anthropic, ANTHROPIC), (by_ollama, OLLAMA)],
+    ids=["openai", "async-openai", "anthropic", "ollama"],
+)
+
+
+@SDKS
+def test_an_sdk_has_the_first_token_before_the_second_is_sent(
+    server: StepServer, tmp_path: Path, ask: Any, events: list[bytes]
+) -> None:
+    """The SDK streams while it is recorded, and what it read is a whole stream."""
+    path, url = tmp_path / "take.json", server.url.removesuffix("/v1/chat")
+    first, *rest = framed(*events)
+    server.script(HEAD + b"\r\n", first, "ack", *rest, END)
+    with use_cassette(path, record_mode="once"):
+        live = ask(url, lambda _: server.ack())
+    assert "".join(live) == "ab"
+    assert taken(path).end == "done"
+    assert data(taken(path))[0] == events[0]
+    with use_cassette(path):
+        assert ask(url, nothing) == live
+    assert len(server.requests) == 1
+
+
+@SDKS
+def test_an_sdk_that_stops_early_stops_the_server(
+    server: StepServer, tmp_path: Path, ask: Any, events: list[bytes]
+) -> None:
+    """The model does not go on generating for a recorder; replay stops at the same token."""
+    path, url = tmp_path / "take.json", server.url.removesuffix("/v1/chat")
+    server.script(HEAD + b"\r\n", *framed(events[0]), "hold")
+    with use_cassette(path, record_mode="once"):
+        live = ask(url, lambda _: "close")
+        assert server.client_left.wait(PATIENCE_S)
+    assert (live, taken(path).end) == (["a"], "client_closed")
+    with use_cassette(path):
+        assert ask(url, lambda _: "close") == live
+    with use_cassette(path), pytest.raises(CassetteMiss, match="ends after 1 chunk,"):
+        ask(url, nothing)
+
+
+def test_the_model_server_is_recorded_line_by_line(tmp_path: Path) -> None:
+    """Our own server and the real client: each line of the answer is a chunk."""
+    path = tmp_path / "take.json"
+    with ModelServer(["one two three four"]) as model:
+        for mode in ("once", "none"):
+            with use_cassette(path, record_mode=mode) as recording:
+                words = by_ollama(model.url("ollama"), nothing)
+            assert "".join(words) == "one two three four"
+    assert recording.played == 1
+    assert all(chunk.endswith(b"}\n") for chunk in data(taken(path)))
 
 
 # --- the file ---
