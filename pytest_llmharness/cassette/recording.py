@@ -11,6 +11,7 @@ from typing import Any
 
 from ..domain.record_mode import RecordMode
 from ..errors import CassetteMiss
+from ..ports.clock import Clock
 from .chunks import Rechunk
 from .content_coding import decoded
 from .faults import Faults
@@ -134,6 +135,18 @@ class Recording:
         """
         with self._lock:
             self._faults.lay(kind, call, times, details)
+
+    def replay(
+        self, *, speed: float | None = None, clock: Clock | None = None, rechunk: str | None = None
+    ) -> None:
+        """Say anew how answers are replayed from now on; each as in `use_cassette`.
+
+        Raises:
+            ConfigError: the speed or the way to cut is unknown.
+        """
+        pace, cut = Pace(speed, clock), None if rechunk is None else Rechunk(rechunk)
+        with self._lock:
+            self._pace, self._rechunk = pace, cut
 
     def refuse(self, what: str, where: str, fix: str) -> CassetteMiss:
         """Return the miss for a call over a way that no cassette covers, and remember it."""

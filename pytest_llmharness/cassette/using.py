@@ -63,7 +63,7 @@ def use_cassette(
 
     Returns:
         A context manager of the recording: `.played`, `.recorded`, `.misses`, `.requested_waits`,
-        `.fault(...)`, `.metadata`, `.path`.
+        `.fault(...)`, `.replay(...)`, `.metadata`, `.path`.
 
     Raises:
         ConfigError: the record mode, the speed or the way to cut is unknown.

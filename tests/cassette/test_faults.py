@@ -218,6 +218,32 @@ def test_settings_are_checked_where_they_are_given(
         pass
 
 
+def test_a_test_lays_faults_and_sets_the_pace_by_its_fixture(pytester: pytest.Pytester) -> None:
+    """What the fixture gives has both; a clock makes the recorded times pass without a wait."""
+    pytester.makepyfile(
+        test_suite=f"""
+        import httpx2, pytest
+        from pytest_llmharness import VirtualClock
+
+        @pytest.mark.llm_cassette
+        def test_it(llm_cassette):
+            clock, times = VirtualClock(), []
+            llm_cassette.replay(clock=clock, rechunk="merged")
+            llm_cassette.fault("timeout", call=1)
+            with httpx2.Client(verify=False) as client:
+                with pytest.raises(httpx2.ReadTimeout):
+                    client.post({URL!r}, content=b"{{}}")
+                with client.stream("POST", {URL!r}, content=b"{{}}") as response:
+                    chunks = [(clock.now(), chunk) for chunk in response.iter_text()]
+            assert chunks == [(pytest.approx(0.03), {"".join(CHUNKS)!r})]
+        """
+    )
+    folder = pytester.mkdir("cassettes") / "test_suite"
+    folder.mkdir()
+    stream(folder / "test_it.json")
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
 # --- waits ---
 
 
