@@ -27,7 +27,7 @@ def connector(module: Any, real: Any) -> Any:
             return await real(this, req, *args, **kwargs)
         _refuse_upgrade(recording, req)
         asked = RecordedRequest(
-            req.method.upper(), str(req.url), Headers(req.headers.items()), await _body(req)
+            req.method.upper(), str(req.url), Headers(req.headers.items()), await _body(recording, req)
         )
         playback = recording.play(asked)
         if playback is not None:
@@ -48,25 +48,35 @@ def _refuse_upgrade(recording: Recording, req: Any) -> None:
     if "upgrade" in req.headers:
         raise recording.refuse(
             f"{req.headers['upgrade']} over aiohttp is not covered: no cassette can hold it",
-            where=f"{req.method} {req.url.origin()}{req.url.path}",
+            where=_where(req),
             fix="leave this connection out of the block that uses the cassette",
         )
 
 
-async def _body(req: Any) -> bytes:
+def _where(req: Any) -> str:
+    return f"{req.method} {req.url.origin()}{req.url.path}"
+
+
+async def _body(recording: Recording, req: Any) -> bytes:
     """Return the bytes that go out; a body that can be read once is put back as bytes."""
     body = req.body
     if isinstance(body, bytes | bytearray):
         return bytes(body)
-    if isinstance(body, tuple):  # several pieces, in releases before 3.12
-        return b"".join(body)
+    held = getattr(body, "_value", None)
+    if isinstance(held, bytes | bytearray):
+        return bytes(held)
+    if not hasattr(body, "as_bytes"):
+        raise recording.refuse(
+            f"a request body of type {type(body).__name__} is not covered in this release of aiohttp",
+            where=_where(req),
+            fix="pip install -U 'aiohttp>=3.12', or send the body as bytes",
+        )
     content: bytes = await body.as_bytes()
-    if not isinstance(getattr(body, "_value", None), bytes | bytearray):
-        kind = req.headers.get("content-type")
-        await req.update_body(content)
-        if kind is not None:
-            req.headers["content-type"] = kind
-        req.headers.pop("transfer-encoding", None)
-        req.chunked = None
-        req.headers["content-length"] = str(len(content))
+    kind = req.headers.get("content-type")
+    await req.update_body(content)
+    if kind is not None:
+        req.headers["content-type"] = kind
+    req.headers.pop("transfer-encoding", None)
+    req.chunked = None
+    req.headers["content-length"] = str(len(content))
     return content

@@ -25,6 +25,7 @@ import pytest
 
 from pytest_llmharness.adapters.clocks.virtual import VirtualClock
 from pytest_llmharness.cassette import Cassette, RecordedResponse, use_cassette
+from pytest_llmharness.cassette.chunks import recut
 from pytest_llmharness.errors import CassetteMiss
 from pytest_llmharness.server import ModelServer
 
@@ -645,6 +646,22 @@ def test_a_secret_is_taken_out_of_chunks_that_stay_chunks(server: StepServer, tm
     assert secret[9:] not in path.read_text()
     marked = [b"data: a\n\n", b"data: [redacted]\n\n", b"data: x[redacted]\n\n", b"data: b\n\n"]
     assert data(taken(path)) == marked
+
+
+def test_many_chunks_are_redacted_in_few_passes() -> None:
+    """A long stream with some secrets costs a few passes over its bytes, not one for each chunk."""
+    words = [b"data: %d secret\n\n" % number if number % 500 == 7 else b"data\n\n" for number in range(2000)]
+    seen = []
+
+    def redact(body: bytes) -> bytes:
+        seen.append(len(body))
+        return body.replace(b"secret", b"[redacted]")
+
+    body = b"".join(words)
+    response = RecordedResponse(200, body=body, cuts=tuple((1.0, len(word)) for word in words))
+    redacted = body.replace(b"secret", b"[redacted]")
+    assert data(recut(response, redacted, redact)) == [redact(word) for word in words]
+    assert sum(seen) < 15 * len(body)
 
 
 def test_a_plain_answer_is_one_body_however_the_network_cut_it(server: StepServer, tmp_path: Path) -> None:
