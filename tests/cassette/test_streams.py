@@ -100,17 +100,18 @@ class StepServer:
             if not received:
                 return False
             request += received
+        steps, acks = self.steps, self.acks  # a test may write the next script meanwhile
         self.requests.append(request)
-        for step in self.steps:
+        for step in steps:
             if isinstance(step, bytes):
                 connection.sendall(step)
             elif step == "ack":
-                assert self.acks.acquire(timeout=PATIENCE_S), "the client got nothing"
+                assert acks.acquire(timeout=PATIENCE_S), "the client got nothing"
             elif step == "hold":
                 with suppress(ConnectionResetError):
                     assert not connection.recv(1)
                 self.client_left.set()
-        return self.steps[-1] == END
+        return steps[-1] == END
 
 
 @pytest.fixture
