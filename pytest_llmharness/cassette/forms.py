@@ -15,7 +15,8 @@ from .loading import Cassette
 from .native import FORMAT, render_file, render_take
 from .redaction import Redactor
 from .storage import alone, read_text, refused, replace_file
-from .take import Headers, RecordedRequest, RecordedResponse, Take
+from .take import RecordedRequest, RecordedResponse, Take
+from .take_file import as_written
 
 FORMS: Mapping[str, str] = {"native": ".json", "vcr": ".yaml", "vcr-json": ".json", "parsed-body": ".yaml"}
 """Each form and the usual suffix of its files."""
@@ -40,6 +41,12 @@ def write_cassette(cassette: Cassette, path: Path, form: str) -> None:
         metadata = {"format": FORMAT, **redactor.value(cassette.metadata)}
         pieces = list(render_file({**metadata, "format": FORMAT}, map(render_take, takes)))
     else:
+        if any(not take.response.status for take in takes):
+            raise CassetteError(
+                f"{cassette.path.name} holds a call without an answer, which vcrpy's forms cannot hold",
+                where=str(cassette.path),
+                fix="llmharness cassette convert --to=native",
+            )
         interactions = [_interaction(take, parsed=form == "parsed-body") for take in takes]
         pieces = [_foreign({"interactions": interactions, "version": 1}, path, form)]
     with alone(path):
@@ -56,7 +63,7 @@ def cleaned(cassette: Cassette, path: Path) -> Iterable[Take]:
     for take in cassette.interactions:
         redactor.learn(take.request)
     for number, take in enumerate(cassette.interactions, 1):
-        clean = redactor.take(take)
+        clean = as_written(take, redactor)
         if (left := redactor.left_in(clean)) is not None:
             raise refused(path, number, left)
         yield clean
@@ -90,10 +97,9 @@ def _request(request: RecordedRequest, parsed: bool) -> dict[str, Any]:
 
 def _response(response: RecordedResponse, parsed: bool) -> dict[str, Any]:
     document = json_body(response.body) if parsed else None
-    headers: Headers = response.headers
     status = {"code": response.status, "message": _phrase(response.status)}
     body = {"body": {"string": _text(response.body)}} if document is None else {"parsed_body": document}
-    return {"status": status, "headers": headers.lists(), **body}
+    return {"status": status, "headers": response.headers.lists(), **body}
 
 
 def _text(body: bytes) -> str | bytes:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import base64
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from ..secrecy import REDACTED, Nets, environment_values, is_credential_name
-from .cutting import cut_alike
 from .event_text import hide_in_documents
 from .take import Headers, RecordedRequest, RecordedResponse, Take
 
@@ -105,18 +104,6 @@ class Redactor:
         hidden = self.body(plain)
         return body if hidden == plain else gzip.compress(hidden, mtime=0)
 
-    def chunks(self, parts: Sequence[bytes]) -> list[bytes]:
-        """Return the parts of a body with every secret replaced, also one that lies across parts.
-
-        There are as many parts as before, they begin where they began but for those within what was
-        replaced, and together they are what `body` makes of the whole.
-        """
-        whole = b"".join(parts)
-        hidden = self.body(whole)
-        if hidden == whole:
-            return list(parts)
-        return cut_alike(parts, whole, hidden)
-
     def value(self, value: Any) -> Any:
         """Return a metadata value with its texts redacted."""
         if isinstance(value, str):
@@ -185,6 +172,8 @@ class Redactor:
                     found.append(f"{side} header {name}: {self._kinds(value)}")
             if self.body(part.body) != part.body:
                 found.append(f"{side} body: {self._kinds(part.body.decode('utf-8', 'replace'))}")
+        if self.text(take.response.error) != take.response.error:
+            found.append(f"response error: {self._kinds(take.response.error)}")
         if self.text(take.request.url) != take.request.url:
             found.append(f"url: {self._kinds(take.request.url)}")
         return found

@@ -9,6 +9,7 @@ from typing import Any
 from ..cassette import Cassette, Take
 from ..cassette.conversation import Turn, conversation
 from ..cassette.fingerprint import request_path
+from ..cassette.take import DONE
 from ..errors import ConfigError
 from .files import cassette_files
 from .screen import Screen
@@ -48,21 +49,27 @@ def _plain(number: int, take: Take) -> dict[str, Any]:
         "method": take.request.method,
         "url": take.request.url,
         "status": take.response.status,
+        "end": take.response.end,
     }
     return {**call, **asdict(conversation(take))}
 
 
 def _show(screen: Screen, number: int, take: Take, *, full: bool) -> None:
     told = conversation(take)
-    facts = [f"#{number} {take.request.method} {request_path(take.request.url)}", str(take.response.status)]
+    facts = [
+        f"#{number} {take.request.method} {request_path(take.request.url)}",
+        str(take.response.status or "no answer"),
+    ]
     facts += [told.model, "streamed" if told.streamed else "", told.finish]
+    facts += [take.response.end if take.response.end != DONE else "", take.response.error]
     facts += [
         f"{count} tokens {way}"
         for count, way in zip(told.tokens, ("in", "out"), strict=True)
         if count is not None
     ]
     screen.line(
-        "\n", screen.paint("  ".join(filter(None, facts)), "bold" if take.response.status < 400 else "red")
+        "\n",
+        screen.paint("  ".join(filter(None, facts)), "bold" if 0 < take.response.status < 400 else "red"),
     )
     for turn in (*told.asked, told.answer):
         _turn(screen, turn, full=full)

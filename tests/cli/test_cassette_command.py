@@ -300,7 +300,7 @@ def test_scrub_takes_secrets_out_in_the_form_they_are_in(tmp_path: Path, capsys:
     assert "abcdefgh12345678" not in foreign.read_text()
     assert clean.read_bytes() == before
     assert len(vcr.VCR().use_cassette(str(foreign)).__enter__()) == 1
-    assert json.loads(native.read_text())["metadata"] == {"format": 1, "model": "m"}
+    assert json.loads(native.read_text())["metadata"] == {"format": 2, "model": "m"}
     assert run(capsys, "check", ".")[0] == 0
 
 
@@ -366,6 +366,26 @@ def test_vcrpy_plays_what_was_converted_for_it(tmp_path: Path, capsys: Any) -> N
                 "http://h/v1/chat/completions", content=json.dumps(asked, ensure_ascii=False)
             )
         assert answer.json()["choices"][0]["message"]["content"] == "Hello"
+
+
+def test_a_stream_keeps_its_chunks_when_it_is_scrubbed(tmp_path: Path, capsys: Any) -> None:
+    """And how it ended; vcrpy's forms hold no call that nobody answered, and say so."""
+    asked = chat("a", "")["request"]
+    chunks = [[1.0, "data: 1\n\n"], [2.0, f"data: {SECRET}\n\n"], [3.0, "data: 2\n\n"]]
+    cut = {"status": 200, "headers": {}, "ms": 0.5, "chunks": chunks, "end": "cut", "error": f"E: {SECRET}"}
+    gone = {"ms": 1.0, "end": "connect_error", "error": "ConnectError: refused"}
+    path = cassette(
+        tmp_path / "take.json", {"request": asked, "response": cut}, {"request": asked, "response": gone}
+    )
+    path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
+    assert run(capsys, "scrub", str(path))[0] == 0
+    first, second = (take.response for take in Cassette.load(path).interactions)
+    assert first.chunks == [(1.0, b"data: 1\n\n"), (2.0, b"data: [redacted]\n\n"), (3.0, b"data: 2\n\n")]
+    assert (first.end, first.error) == ("cut", "E: [redacted]")
+    assert (second.status, second.end) == (0, "connect_error")
+    assert "no answer  gpt-x  connect_error  ConnectError: refused" in run(capsys, "show", str(path))[1]
+    code, _, error = run(capsys, "convert", "--to=vcr", str(path))
+    assert (code, "holds a call without an answer" in error) == (2, True)
 
 
 def test_convert_writes_no_secret_and_over_nothing(tmp_path: Path, capsys: Any) -> None:

@@ -28,6 +28,7 @@ def test_every_block_is_a_file_that_is_run_here() -> None:
         "test_live.py",
         "test_mine.py",
         "test_my_provider.py",
+        "test_stream.py",
     ]
     assert sum(page.count("```python") for page in PAGES) == len(BLOCKS)
 
@@ -68,3 +69,9 @@ def test_the_adapter_of_the_docs_keeps_the_contract(pytester: pytest.Pytester) -
     outcomes = pytester.runpytest_inprocess().parseoutcomes()
     assert set(outcomes) <= {"passed", "skipped"}
     assert outcomes["passed"] > 20
+
+
+def test_a_cut_can_be_laid_over_a_recorded_stream(pytester: pytest.Pytester) -> None:
+    """As pasted: the stream breaks once, and then comes whole."""
+    _paste(pytester, "test_stream.py")
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
