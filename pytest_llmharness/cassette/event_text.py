@@ -15,7 +15,7 @@ _ESCAPES = ("\\u00", "\\/")
 
 
 def hide_in_documents(text: str, hide: Hide) -> str:
-    """Return JSON, or a stream of it, without the secrets that its strings hold once they are read.
+    """Return JSON, or a stream of it, without the secrets that show only once its strings are read.
 
     A model tells a key token by token, each in an event of its own (server-sent events, or one
     document a line): the strings of one place in these are read as one. Events without a secret
@@ -27,9 +27,13 @@ def hide_in_documents(text: str, hide: Hide) -> str:
     for event in filter(None, events):
         for piece in _pieces(event, event.document, ()):
             told.setdefault(piece.place, []).append(piece)
+    spelled = any(each in text for each in _ESCAPES)
     if not told:
-        return _hide_in_document(text, hide) if any(each in text for each in _ESCAPES) else text
+        return _hide_in_document(text, hide) if spelled else text
     for pieces in told.values():
+        if spelled:
+            for piece in pieces:
+                piece.become(hide(piece.text))
         _hide_across(pieces, hide)
     changed = {id(event): event for event in filter(None, events) if event.changed}
     if not changed:
@@ -95,8 +99,6 @@ def _pieces(event: _Event, value: Any, place: tuple[Any, ...]) -> Iterator[_Piec
 
 def _hide_across(pieces: list[_Piece], hide: Hide) -> None:
     """Hide in the pieces' text as a whole; each keeps what it has before and after the secrets."""
-    for piece in pieces:
-        piece.become(hide(piece.text))
     if len({piece.text for piece in pieces}) < 2:
         return  # an id or a name that every event repeats
     whole = "".join(piece.text for piece in pieces)

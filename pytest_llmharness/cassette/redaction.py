@@ -152,12 +152,17 @@ class Redactor:
             kept = [(n, str(len(body)) if (n, v) == ("content-length", size) else v) for n, v in kept]
         return replace(response, headers=self._headers(kept), body=body)
 
-    def left_in(self, take: Take) -> str | None:
-        """Say what a take that was redacted still holds of a secret, or None."""
+    def left_in(self, take: Take, before: Take | None = None) -> str | None:
+        """Say what a take that was redacted still holds of a secret, or None.
+
+        Args:
+            take: what redaction made.
+            before: of what: where it is the same, nothing was left to take out.
+        """
         coding = take.response.headers.get("content-encoding", "identity")
         if coding != "identity":
             return f"its body is coded with {coding}, which cannot be undone here and so not be searched"
-        if self.take(take) == take:
+        if take == before or self.take(take) == take:
             return None
         return f"after redaction it still holds a secret ({'; '.join(self.secrets_in(take)) or 'in its url'})"
 

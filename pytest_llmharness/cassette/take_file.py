@@ -95,7 +95,7 @@ class TakeFile:
 
     def _piece(self, number: int, take: Take) -> bytes:
         clean = as_written(take, self._redactor)
-        if (left := self._redactor.left_in(clean)) is not None:
+        if (left := self._redactor.left_in(clean, take)) is not None:
             raise refused(self._path, number, left)
         return render_take(clean)
 
