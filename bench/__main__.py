@@ -9,7 +9,7 @@ from .row import HEAD
 
 TOPICS = (
     *("schema", "violations", "stream", "compile", "repair", "parsing"),
-    *("replay", "loop", "peers", "parts", "plugin_load"),
+    *("replay", "streams", "loop", "peers", "parts", "plugin_load"),
 )
 
 

@@ -13,8 +13,9 @@ class Explained:
 
     `what` starts in lower case and names the value; `where` is a place that can be clicked, or a
     setting ("" where there is none); `fix` is a command or an edit that can be pasted. None of
-    them carries a secret. Every subclass survives pickle and copy with all its facts, because
-    executors carry errors between processes.
+    them carries a secret: what looks like one, or is one of the environment's, is taken out here.
+    Every subclass survives pickle and copy with all its facts, because executors carry errors
+    between processes.
     """
 
     what: str
@@ -22,8 +23,10 @@ class Explained:
     fix: str
 
     def __init__(self, what: str, *, where: str, fix: str, **facts: Any) -> None:
-        self.args = (what,)
-        self.what, self.where, self.fix = what, where, fix
+        from .secrecy import hide
+
+        self.what, self.where, self.fix = hide(what), hide(where), hide(fix)
+        self.args = (self.what,)
         self.__dict__.update(facts)
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .loading import Cassette
 from .recording import Recording
+from .redaction import add_redactor
 from .take import Headers, RecordedRequest, RecordedResponse, Take
 from .using import use_cassette
 
@@ -17,5 +18,6 @@ __all__ = [
     "RecordedResponse",
     "Recording",
     "Take",
+    "add_redactor",
     "use_cassette",
 ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
 from .take import Headers, RecordedResponse
 
@@ -32,7 +34,24 @@ def decoded(response: RecordedResponse) -> RecordedResponse:
     headers = response.headers.without("content-encoding")
     if "content-length" in headers:
         headers = Headers((*headers.without("content-length").pairs, ("content-length", str(len(body)))))
-    return replace(response, headers=headers, body=body)
+    return replace(response, headers=headers, body=body, cuts=_decoded_cuts(response, codings, body))
+
+
+def _decoded_cuts(
+    response: RecordedResponse, codings: list[str], body: bytes
+) -> tuple[tuple[float, int], ...]:
+    """Return when which part of the plain body could be read; one cut where that is not known."""
+    cuts = response.cuts
+    if not cuts or body == response.body:
+        return cuts
+    decoder = _INCREMENTAL.get(codings[0]) if len(codings) == 1 else None
+    if decoder is not None:
+        with suppress(Exception):  # each library has its own error: the chunks are then one
+            decode = decoder()
+            parts = [(ms, decode(data)) for ms, data in response.chunks]
+            if b"".join(data for _, data in parts) == body:
+                return tuple((ms, len(data)) for ms, data in parts if data)
+    return ((cuts[-1][0], len(body)),) if body else ()
 
 
 def _decode(coding: str, body: bytes) -> bytes:
@@ -66,13 +85,24 @@ def _inflate(body: bytes, wbits: int) -> bytes:
 
 
 def _brotli(body: bytes) -> bytes:
-    plain: bytes = import_module("brotli").decompress(body)
+    plain: bytes = _first("brotli", "brotlicffi").decompress(body)
     return plain
 
 
 def _zstd(body: bytes) -> bytes:
-    plain: bytes = import_module("zstandard").ZstdDecompressor().decompressobj().decompress(body)
+    try:
+        plain: bytes = import_module("zstandard").ZstdDecompressor().decompressobj().decompress(body)
+    except ImportError:
+        plain = _first("compression.zstd", "backports.zstd").ZstdDecompressor().decompress(body)
     return plain
+
+
+def _first(*modules: str) -> Any:
+    """Return the first of the modules that is installed."""
+    for name in modules[:-1]:
+        with suppress(ImportError):
+            return import_module(name)
+    return import_module(modules[-1])
 
 
 _DECODERS: dict[str, Callable[[bytes], bytes]] = {
@@ -81,4 +111,12 @@ _DECODERS: dict[str, Callable[[bytes], bytes]] = {
     "deflate": _deflate,
     "br": _brotli,
     "zstd": _zstd,
+}
+
+_INCREMENTAL: dict[str, Callable[[], Callable[[bytes], bytes]]] = {
+    "gzip": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16).decompress,
+    "x-gzip": lambda: zlib.decompressobj(zlib.MAX_WBITS | 16).decompress,
+    "deflate": lambda: zlib.decompressobj(zlib.MAX_WBITS).decompress,
+    "br": lambda: import_module("brotli").Decompressor().process,
+    "zstd": lambda: import_module("zstandard").ZstdDecompressor().decompressobj().decompress,
 }

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from ..errors import CassetteError
 from .content_coding import decoded
 from .foreign import foreign_takes
-from .native import FORMAT, is_native, native_takes
+from .native import READABLE, is_native, native_takes
 from .storage import AGAIN, broken, read_text
-from .take import Take
+from .take import DONE, Take
 from .yaml_text import YamlError, read_yaml
 
 
@@ -89,9 +89,10 @@ def _document(path: Path, text: str) -> Mapping[str, Any]:
 
 
 def _check_format(path: Path, version: Any) -> None:
-    if version != FORMAT:
+    if version not in READABLE:
+        known = " and ".join(map(str, READABLE))
         raise CassetteError(
-            f"the cassette {path.name} has format {version!r}, and this version reads format {FORMAT}",
+            f"the cassette {path.name} has format {version!r}, and this version reads formats {known}",
             where=str(path),
             fix=f"pip install -U pytest-llmharness   (or {AGAIN})",
         )
@@ -101,7 +102,7 @@ def _check(take: Take) -> None:
     """Refuse what would only fail later, in the middle of a test."""
     if not isinstance(take.request.url, str) or not isinstance(take.response.status, int):
         raise TypeError("url must be a text and status a number")
-    if not 100 <= take.response.status <= 999:
+    if not 100 <= take.response.status <= 999 and (take.response.status or take.response.end == DONE):
         raise ValueError(f"{take.response.status} is no HTTP status")
     urlsplit(take.request.url)
     for name, value in (*take.request.headers.pairs, *take.response.headers.pairs):

@@ -1,10 +1,16 @@
 """Our own file format: indented JSON, raw unicode, bodies as the text they are.
 
-    {"metadata": {"format": 1, "recorder": "pytest-llmharness 0.1.0", ...},
-     "interactions": [{"request": {method, url, headers, body}, "response": {status, headers, body}}]}
+    {"metadata": {"format": 2, "recorder": "pytest-llmharness 0.1.0", ...},
+     "interactions": [{"request": {method, url, headers, body}, "response": {...}}]}
 
-A body that is not UTF-8 is {"base64": "..."}; a header that came more than once is a list. The
-bytes depend on nothing but the traffic and the metadata.
+A response has status, headers, and `ms`, the milliseconds from the request to its head (to its
+end, where it came as one body). Then follows `body`, or for a stream `chunks`: one [ms, text] a
+line. `end` is there where it is not "done": "client_closed", "cut", "timeout" or "connect_error",
+and `error` where the client raised one. A call without an answer has neither status nor body.
+
+A body or chunk that is not UTF-8 is {"base64": "..."}; a header that came more than once is a
+list. But for the times, the bytes depend on nothing but the traffic and the metadata. Format 1 had
+no `ms`, `chunks`, `end` and `error`.
 """
 
 from __future__ import annotations
@@ -14,9 +20,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from .take import Headers, RecordedRequest, RecordedResponse, Take
+from .chunks import in_chunks
+from .take import DONE, ENDS, Headers, RecordedRequest, RecordedResponse, Take
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)
 
 
 def is_native(document: Mapping[str, Any]) -> bool:
@@ -40,9 +48,7 @@ def native_takes(document: Mapping[str, Any]) -> Iterator[Take]:
                 read_headers(asked["headers"]),
                 _read_body(asked["body"]),
             ),
-            RecordedResponse(
-                answered["status"], read_headers(answered["headers"]), _read_body(answered["body"])
-            ),
+            _read_response(answered),
         )
 
 
@@ -56,13 +62,10 @@ def render_take(take: Take) -> bytes:
             "headers": _headers(asked.headers),
             "body": _body(asked.body),
         },
-        "response": {
-            "status": answered.status,
-            "headers": _headers(answered.headers),
-            "body": _body(answered.body),
-        },
+        "response": _response(answered),
     }
-    return _indented(document, "    ")
+    rendered = _indented(document, "    ")
+    return rendered.replace(_CHUNKS, _chunk_lines(answered)) if answered.cuts else rendered
 
 
 def render_file(metadata: Mapping[str, Any], takes: Iterable[bytes]) -> Iterator[bytes]:
@@ -82,6 +85,50 @@ def read_headers(fields: Mapping[str, Any] | None) -> Headers:
         for name, values in (fields or {}).items()
         for value in (values if isinstance(values, list | tuple) else (values,))
     )
+
+
+def _response(response: RecordedResponse) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    if response.status:
+        told |= {"status": response.status, "headers": _headers(response.headers)}
+    if response.start_ms is not None:
+        told["ms"] = response.start_ms
+    if response.cuts:
+        told["chunks"] = None
+    elif response.status:
+        told["body"] = _body(response.body)
+    if response.end != DONE:
+        told["end"] = response.end
+    if response.error:
+        told["error"] = response.error
+    return told
+
+
+_CHUNKS = b'\n        "chunks": null'
+"""Where the chunks go: no text can hold it, for a line break in a text is not one in the file."""
+
+
+def _chunk_lines(response: RecordedResponse) -> bytes:
+    lines = (_compact([ms, _body(data)]) for ms, data in response.chunks)
+    return b'\n        "chunks": [\n          ' + b",\n          ".join(lines) + b"\n        ]"
+
+
+def _read_response(found: Mapping[str, Any]) -> RecordedResponse:
+    end, start_ms = found.get("end", DONE), found.get("ms")
+    if end not in ENDS:
+        raise ValueError(f"{end!r} is no end of an answer")
+    if start_ms is not None:
+        start_ms = float(start_ms)
+    error = str(found.get("error", ""))
+    if "status" not in found:
+        if end == DONE:
+            raise KeyError("status")
+        return RecordedResponse(0, start_ms=start_ms, end=end, error=error)
+    status, headers = found["status"], read_headers(found["headers"])
+    if "chunks" not in found:
+        return RecordedResponse(status, headers, _read_body(found["body"]), start_ms, (), end, error)
+    chunks = [(float(ms), _read_body(data)) for ms, data in found["chunks"]]
+    return in_chunks(RecordedResponse(status, headers, b"", start_ms, (), end, error), chunks)
 
 
 def _headers(headers: Headers) -> dict[str, str | list[str]]:
@@ -104,5 +151,13 @@ def _read_body(body: Any) -> bytes:
 
 def _indented(value: Any, prefix: str) -> bytes:
     text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return _utf8(text.replace("\n", f"\n{prefix}"))
+
+
+def _compact(value: Any) -> bytes:
+    return _utf8(json.dumps(value, ensure_ascii=False))
+
+
+def _utf8(text: str) -> bytes:
     # A lone surrogate has no UTF-8; its backslash form is its JSON escape.
-    return text.replace("\n", f"\n{prefix}").encode("utf-8", "backslashreplace")
+    return text.encode("utf-8", "backslashreplace")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -11,16 +11,22 @@ from typing import Any
 
 from ..domain.record_mode import RecordMode
 from ..errors import CassetteMiss
+from ..ports.clock import Clock
+from .chunks import Rechunk
 from .content_coding import decoded
+from .faults import Faults
 from .fingerprint import request_key, request_path
 from .index import TakeIndex
 from .loading import Cassette
 from .native import FORMAT
 from .nearest import nearest_words
+from .playback import Pace, Playback
 from .redaction import Redactor
 from .storage import Signature
 from .take import RecordedRequest, RecordedResponse, Take
-from .take_file import TakeFile
+from .take_file import TakeFile, as_written
+from .tape import Tape
+from .waits import without_wait
 
 
 class Recording:
@@ -33,6 +39,8 @@ class Recording:
         played: how many calls were answered from the cassette.
         recorded: how many calls went out and were recorded.
         misses: every miss that was raised, also those that code swallowed.
+        requested_waits: the seconds that each replayed answer asked to wait (Retry-After), in
+            order; no client has waited for them.
     """
 
     def __init__(
@@ -45,10 +53,19 @@ class Recording:
         metadata: Mapping[str, Any] | None = None,
         miss: type[CassetteMiss] = CassetteMiss,
         fix: str | Callable[[], str] = "",
+        pace: Pace | None = None,
+        rechunk: Rechunk | None = None,
     ) -> None:
         self.path, self.mode = path, mode
         self.played = self.recorded = 0
         self.misses: list[CassetteMiss] = []
+        self.requested_waits: list[float] = []
+        self._pace, self._rechunk = pace or Pace(), rechunk
+        self._faults = Faults()
+        self._left: dict[bytes, list[Take]] = {}
+        self._begun = 0
+        self._running: set[Tape] = set()
+        self._unanswered: list[tuple[int, Take]] = []
         self._exists = cassette is not None
         self._miss, self._fix = miss, fix
         self._plays = mode in (RecordMode.NONE, RecordMode.NEW_EPISODES) or (
@@ -66,58 +83,163 @@ class Recording:
         """Whether a request that no take answers may go out."""
         return self.mode.connects and not (self.mode is RecordMode.ONCE and self._exists)
 
-    def answer(self, request: RecordedRequest) -> RecordedResponse | None:
-        """Return the recorded response, or None where the call is to go out and be recorded.
+    def play(self, request: RecordedRequest) -> Playback | None:
+        """Return the recorded answer, or None where the call is to go out and be recorded.
 
         Raises:
             CassetteMiss: (or the class given as `miss`) no take answers and none may be recorded.
         """
         if not self._plays:
             return None
-        keys = self._keys(request)
-        with self._lock:
-            for key in keys:
-                take = self._index.claim(key)
-                if take is not None:
+        for key in self._keys(request):
+            with self._lock:
+                response = self._claim(key, request)
+                if response is not None:
                     self.played += 1
-                    return take.response
+                    return Playback(response, self._pace, self._over)
         if self.records:
             return None
         raise self._missed(request)
 
-    def record(self, request: RecordedRequest, response: RecordedResponse) -> None:
-        """Add a take and put the file in its new state on disk before the caller goes on."""
-        take = Take(request, decoded(response))
+    def begin(self, request: RecordedRequest) -> Tape:
+        """Start to record a call that goes out: it has its place in the file from now on."""
         with self._lock:
-            assert self._file is not None  # `answer` lets a call out only where it may be recorded
-            if self._redactor.learn(request):
-                self._file.forget_rendering()
-            self.recorded += 1
-            self._file.add(self._redactor.take(take))
+            self._begun += 1
+            tape = Tape(request, self._begun, self._pace.now, self._keep, self._forget)
+            self._running.add(tape)
+        return tape
 
-    def close(self) -> None:
-        """Write what could not be written before.
+    def record(self, request: RecordedRequest, response: RecordedResponse) -> None:
+        """Add a call that has happened."""
+        self._keep(self.begin(request), response)
+
+    def fault(self, kind: str, *, call: int, times: int = 1, **details: Any) -> None:
+        """Lay a fault over the answer to a replayed call; calls count from 1.
+
+        An answer that did not come ("rate_limit", "server_error", "timeout",
+        "refuse_connection", "cut") is kept for the next equal request, so a retry gets it.
+        Nothing is laid over calls that are recorded.
+
+        Args:
+            kind: "rate_limit", "server_error", "timeout", "refuse_connection", "cut" (the
+                connection ends before the answer does), "stall" (a gap; passes at a `speed` or on
+                a `clock` only) or "corrupt" (a chunk begins with bytes that are no text).
+            call: which call of this block, the first being 1.
+            times: how many calls in a row.
+            **details: `status=`, `retry_after=` (seconds), `after_chunks=`, `after_bytes=`,
+                `seconds=` (of a stall), each for the kinds it fits.
 
         Raises:
-            CassetteError: it still cannot.
+            ConfigError: there is no such kind, or a number does not fit.
         """
+        with self._lock:
+            self._faults.lay(kind, call, times, details)
+
+    def replay(
+        self, *, speed: float | None = None, clock: Clock | None = None, rechunk: str | None = None
+    ) -> None:
+        """Say anew how answers are replayed from now on; each as in `use_cassette`.
+
+        Raises:
+            ConfigError: the speed or the way to cut is unknown.
+        """
+        pace, cut = Pace(speed, clock), None if rechunk is None else Rechunk(rechunk)
+        with self._lock:
+            self._pace, self._rechunk = pace, cut
+
+    def refuse(self, what: str, where: str, fix: str) -> CassetteMiss:
+        """Return the miss for a call over a way that no cassette covers, and remember it."""
+        miss = self._miss(what, where=where, fix=fix)
+        self.misses.append(miss)
+        return miss
+
+    def close(self, *, failed: bool = False) -> None:
+        """End the calls that still run, and write what could not be written before.
+
+        Args:
+            failed: an error ends the block: calls that nobody answered are then not kept, unless
+                an answer came after them. Else a server that was not there would be recorded.
+
+        Raises:
+            CassetteError: it cannot be written.
+        """
+        for tape in list(self._running):
+            tape.end("client_closed")
         with self._lock:
             if self._file is None:
                 return
+            if self._unanswered and not failed:
+                self._add_unanswered()
+                self._file.write()
             if self._file.unwritten is not None:
                 self._file.write()
             if self._file.unwritten is not None:
                 raise self._file.unwritten
 
-    def _keys(self, request: RecordedRequest) -> list[bytes]:
-        """The request's key, and that of its written form where it holds a secret."""
-        keys = [request_key(request)]
+    def _claim(self, key: bytes, request: RecordedRequest) -> RecordedResponse | None:
+        left = self._left.get(key)
+        take = left.pop(0) if left else self._index.claim(key)
+        if take is None:
+            return None
+        response = take.response if self._rechunk is None else self._rechunk(take.response)
+        fault = self._faults.next()
+        if fault is not None:
+            response = fault.over(response, request)
+            if fault.leaves_take:
+                self._left.setdefault(key, []).insert(0, take)
+        response, wait_s = without_wait(response)
+        if wait_s is not None:
+            self.requested_waits.append(wait_s)
+        return response
+
+    def _keep(self, tape: Tape, response: RecordedResponse) -> None:
+        """Put the take on disk before the caller goes on; without a status, when one follows."""
+        take = Take(tape.request, decoded(response))
+        with self._lock:
+            self._running.discard(tape)
+            if self._file is None:
+                return
+            if self._redactor.learn(take.request):
+                self._file.forget_rendering()
+            if not response.status:
+                self._unanswered.append((tape.number, take))
+                return
+            self._add_unanswered()
+            self._add(tape.number, take)
+            self._file.write()
+
+    def _forget(self, tape: Tape) -> None:
+        with self._lock:
+            self._running.discard(tape)
+
+    def _add_unanswered(self) -> None:
+        waiting, self._unanswered = self._unanswered, []
+        for number, take in waiting:
+            self._add(number, take)
+
+    def _add(self, number: int, take: Take) -> None:
+        assert self._file is not None  # `play` lets a call out only where it may be recorded
+        self.recorded += 1
+        self._file.add(as_written(take, self._redactor), number)
+
+    def _over(self, response: RecordedResponse) -> CassetteMiss:
+        count = len(response.chunks)
+        chunks = "1 chunk" if count == 1 else f"{count} chunks"
+        return self.refuse(
+            f"the take ends after {chunks}, where the client had closed it when it was recorded",
+            where=str(self.path),
+            fix=self._fix if isinstance(self._fix, str) else self._fix(),
+        )
+
+    def _keys(self, request: RecordedRequest) -> Iterator[bytes]:
+        """Yield the request's key, then that of its written form where it holds a secret."""
+        yield request_key(request)
+        # Only now: to search a request costs more than to find its take.
         with self._lock:
             self._redactor.learn(request)
             url, body = self._redactor.text(request.url), self._redactor.body(request.body)
         if url != request.url or body != request.body:
-            keys.append(request_key(replace(request, url=url, body=body)))
-        return keys
+            yield request_key(replace(request, url=url, body=body))
 
     def _missed(self, request: RecordedRequest) -> CassetteMiss:
         if self._exists:

@@ -131,6 +131,16 @@ def broken(path: Path, why: str, *, line: int | None = None) -> CassetteError:
     )
 
 
+def refused(path: Path, number: int, why: str) -> CassetteError:
+    """Return the error for a take that may not be written."""
+    return CassetteError(
+        f"take {number} of {path.name} is not written: {why}",
+        where=str(path),
+        fix="take it out before it is written: pytest_llmharness.cassette.add_redactor(function), "
+        "or ask for another content coding",
+    )
+
+
 def _unwritable(path: Path, why: str) -> CassetteError:
     return CassetteError(
         f"the cassette {path.name} cannot be written: {why}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 
 
 class Headers(Mapping[str, str]):
@@ -63,19 +64,50 @@ class RecordedRequest:
     body: bytes = b""
 
 
+DONE, CLIENT_CLOSED, CUT, TIMEOUT, CONNECT_ERROR = ENDS = (
+    "done",
+    "client_closed",
+    "cut",
+    "timeout",
+    "connect_error",
+)
+"""How an answer can end: whole, left by the client, broken off by the server, out of time, never begun."""
+
+
 @dataclass(frozen=True)
 class RecordedResponse:
     """A response as it came in, its content coding (gzip, br, ...) undone.
 
     Attributes:
-        status: the HTTP status code.
+        status: the HTTP status code; 0 where the call ended before any came.
         headers: without those that are private or differ each time.
         body: the whole body; of a stream, all of its bytes in one.
+        start_ms: when the headers came, in milliseconds after the request; None where not known.
+        cuts: (ms, bytes) of each chunk: when it came and how long it is; () for a body that is
+            known as a whole only.
+        end: "done", "client_closed", "cut" (by the server), "timeout" or "connect_error".
+        error: what the client raised at the end, "Class: words"; "" where it raised nothing.
     """
 
     status: int
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
+    start_ms: float | None = None
+    cuts: tuple[tuple[float, int], ...] = ()
+    end: str = DONE
+    error: str = ""
+
+    @property
+    def chunks(self) -> list[tuple[float, bytes]]:
+        """The body as it came: (ms after the request, bytes) of each chunk."""
+        if sum(length for _, length in self.cuts) != len(self.body):  # the body was changed since
+            ms = self.cuts[-1][0] if self.cuts else self.start_ms or 0.0
+            return [(ms, self.body)] if self.body else []
+        ends = accumulate((length for _, length in self.cuts), initial=0)
+        return [
+            (ms, self.body[begin:end])
+            for (ms, _), (begin, end) in zip(self.cuts, pairwise(ends), strict=True)
+        ]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where HTTP stacks are tapped while a cassette is in use: httpx by us, the others by vcrpy.
+"""Where HTTP stacks are tapped while a cassette is in use: httpx and aiohttp by us, others by vcrpy.
 
 vcrpy imports every stack that is installed, which takes half a second, so the first call that needs
 it calls for it: until then a tripwire stands in its place. A stack that is imported while a cassette
@@ -11,48 +11,14 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import wraps
-from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from typing import Any
 
+from .places import MAKERS, PLACES, Place
+
 _OURS = "llmharness_tap"
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A method that every call of its stack goes through."""
-
-    stack: str
-    owner: str
-    method: str
-    kind: str = "wire"
-
-    def find(self) -> Any:
-        """Return the class, or None where this release of the stack has none."""
-        found: Any = sys.modules[self.stack]
-        if getattr(found.__spec__, "_initializing", False):
-            found = import_module(self.stack)  # waits for the thread that is importing it
-        for part in self.owner.split("."):
-            found = getattr(found, part, None)
-        return found
-
-
-_PLACES = (
-    _Place("httpx", "HTTPTransport", "handle_request", "sync"),
-    _Place("httpx", "AsyncHTTPTransport", "handle_async_request", "async"),
-    _Place("httpx2", "HTTPTransport", "handle_request", "sync"),
-    _Place("httpx2", "AsyncHTTPTransport", "handle_async_request", "async"),
-    _Place("http.client", "HTTPConnection", "__init__", "birth"),
-    _Place("http.client", "HTTPSConnection", "__init__", "birth"),
-    _Place("urllib3", "connectionpool.HTTPConnectionPool", "urlopen"),  # requests and botocore, too
-    _Place("aiohttp", "ClientSession", "_request"),
-    _Place("httplib2", "Http", "request"),
-    _Place("tornado.httpclient", "AsyncHTTPClient", "fetch"),
-)
-_STACKS = {place.stack: tuple(each for each in _PLACES if each.stack == place.stack) for place in _PLACES}
+_STACKS = {place.stack: tuple(each for each in PLACES if each.stack == place.stack) for place in PLACES}
 
 
 class Taps(MetaPathFinder):
@@ -60,7 +26,7 @@ class Taps(MetaPathFinder):
 
     def __init__(self) -> None:
         self._on = False
-        self._tapped: list[tuple[_Place, Any, Any]] = []
+        self._tapped: list[tuple[Place, Any, Any]] = []
         self._made: dict[tuple[Any, str], Any] = {}
         self._vcr: AbstractContextManager[Any] | None = None
         self._tripping = threading.Lock()
@@ -91,7 +57,7 @@ class Taps(MetaPathFinder):
                 if self._on and self._vcr is None:
                     from .vcr_bridge import patches
 
-                    entering = patches(real)
+                    entering = patches()
                     entering.__enter__()
                     self._vcr = entering
         return self._vcr is not None
@@ -104,10 +70,10 @@ class Taps(MetaPathFinder):
                 setattr(owner, place.method, self._tap_of(place, owner, original))
                 self._tapped.append((place, owner, original))
 
-    def _tap_of(self, place: _Place, owner: Any, original: Any) -> Any:
+    def _tap_of(self, place: Place, owner: Any, original: Any) -> Any:
         made = self._made.get((owner, place.method))
         if made is None or real(made) is not original:
-            made = self._made[owner, place.method] = _MAKERS[place.kind](self, place, owner, original)
+            made = self._made[owner, place.method] = MAKERS[place.kind](self.trip, place, owner, original)
             setattr(made, _OURS, original)
         return made
 
@@ -146,51 +112,3 @@ class _TappingLoader(Loader):
 def real(method: Any) -> Any:
     """Return what stood there before a tap, also one that somebody put back after its time."""
     return getattr(method, _OURS, method)
-
-
-def _sync(_taps: Taps, place: _Place, _owner: Any, original: Any) -> Any:
-    from .transports import sync_transport
-
-    return sync_transport(sys.modules[place.stack], original)
-
-
-def _async(_taps: Taps, place: _Place, _owner: Any, original: Any) -> Any:
-    from .transports import async_transport
-
-    return async_transport(sys.modules[place.stack], original)
-
-
-def _wire(taps: Taps, place: _Place, owner: Any, original: Any) -> Any:
-    """Trip, then call what stands there: in aiohttp vcrpy puts its own method over this one."""
-
-    @wraps(original)
-    def wire(this: Any, *args: Any, **kwargs: Any) -> Any:
-        now = getattr(owner, place.method) if taps.trip() else original
-        return (original if now is wire else now)(this, *args, **kwargs)
-
-    return wire
-
-
-def _birth(taps: Taps, place: _Place, owner: Any, original: Any) -> Any:
-    """Trip when a plain connection is made, and let it be born as one of vcrpy's."""
-
-    @wraps(original)
-    def birth(this: Any, *args: Any, **kwargs: Any) -> None:
-        if type(this) is owner and taps.trip():
-            from .vcr_bridge import lifted, stub_of
-
-            if not lifted():
-                this.__class__ = stub_of(place.owner)
-                this.__init__(*args, **kwargs)
-                return
-        original(this, *args, **kwargs)
-
-    return birth
-
-
-_MAKERS: dict[str, Callable[[Taps, _Place, Any, Any], Any]] = {
-    "sync": _sync,
-    "async": _async,
-    "wire": _wire,
-    "birth": _birth,
-}

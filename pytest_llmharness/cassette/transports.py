@@ -1,16 +1,27 @@
-"""Our own interception of httpx and httpx2: at the transports that reach the network, no others."""
+"""Our own interception of httpx and httpx2: at the transports that reach the network, no others.
+
+What a client reads passes through while it is noted; nothing waits for the end of an answer.
+"""
 
 from __future__ import annotations
 
-from functools import wraps
+from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
+from functools import cache, wraps
 from typing import Any
 
 from .in_use import current
-from .take import Headers, RecordedRequest, RecordedResponse
+from .playback import Playback
+from .take import CLIENT_CLOSED, CONNECT_ERROR, CUT, TIMEOUT, Headers, RecordedRequest
+from .tape import Tape
+
+inside: ContextVar[bool] = ContextVar("llmharness_inside_transport", default=False)
+"""Whether a transport that is covered is on its way to the network."""
 
 
 def sync_transport(module: Any, real: Any) -> Any:
     """Return what stands for `HTTPTransport.handle_request` of httpx or httpx2."""
+    tee, replay = _sync_streams(module)
 
     @wraps(real)
     def handle_request(transport: Any, request: Any) -> Any:
@@ -18,16 +29,21 @@ def sync_transport(module: Any, real: Any) -> Any:
         if recording is None:
             return real(transport, request)
         asked = _asked(request, request.read())
-        answer = recording.answer(asked)
-        if answer is not None:
-            return _replayed(module, answer)
-        response = real(transport, request)
+        playback = recording.play(asked)
+        if playback is not None:
+            playback.wait(playback.response.start_ms)
+            return _replayed(module, playback, replay)
+        tape = recording.begin(asked)
+        token = inside.set(True)
         try:
-            content = b"".join(response.stream)
+            response = real(transport, request)
+        except BaseException as error:
+            _failed(module, tape, error)
+            raise
         finally:
-            response.stream.close()
-        recording.record(asked, _answered(response, content))
-        response.stream = module.ByteStream(content)
+            inside.reset(token)
+        tape.answered(response.status_code, _headers(response.headers))
+        response.stream = tee(response.stream, tape)
         return response
 
     return handle_request
@@ -35,6 +51,7 @@ def sync_transport(module: Any, real: Any) -> Any:
 
 def async_transport(module: Any, real: Any) -> Any:
     """Return what stands for `AsyncHTTPTransport.handle_async_request` of httpx or httpx2."""
+    tee, replay = _async_streams(module)
 
     @wraps(real)
     async def handle_async_request(transport: Any, request: Any) -> Any:
@@ -42,27 +59,102 @@ def async_transport(module: Any, real: Any) -> Any:
         if recording is None:
             return await real(transport, request)
         asked = _asked(request, await request.aread())
-        answer = recording.answer(asked)
-        if answer is not None:
-            return _replayed(module, answer)
-        response = await real(transport, request)
+        playback = recording.play(asked)
+        if playback is not None:
+            await playback.wait_async(playback.response.start_ms)
+            return _replayed(module, playback, replay)
+        tape = recording.begin(asked)
+        token = inside.set(True)
         try:
-            content = b"".join([part async for part in response.stream])
+            response = await real(transport, request)
+        except BaseException as error:
+            _failed(module, tape, error)
+            raise
         finally:
-            await response.stream.aclose()
-        recording.record(asked, _answered(response, content))
-        response.stream = module.ByteStream(content)
+            inside.reset(token)
+        tape.answered(response.status_code, _headers(response.headers))
+        response.stream = tee(response.stream, tape)
         return response
 
     return handle_async_request
 
 
+@cache
+def _sync_streams(module: Any) -> tuple[Any, Any]:
+    class Tee(module.SyncByteStream):  # type: ignore[misc]  # httpx or httpx2: known when it runs
+        def __init__(self, stream: Any, tape: Tape) -> None:
+            self._stream, self._tape = stream, tape
+
+        def __iter__(self) -> Iterator[bytes]:
+            try:
+                for chunk in self._stream:
+                    self._tape.chunk(chunk)
+                    yield chunk
+            except GeneratorExit:
+                raise  # whoever stops reading closes, too: that is the end
+            except BaseException as error:
+                _failed(module, self._tape, error)
+                raise
+            self._tape.end()
+
+        def close(self) -> None:
+            try:
+                self._stream.close()
+            finally:
+                self._tape.end(CLIENT_CLOSED)
+
+    class Replay(module.SyncByteStream):  # type: ignore[misc]
+        def __init__(self, playback: Playback) -> None:
+            self._playback = playback
+
+        def __iter__(self) -> Iterator[bytes]:
+            for ms, chunk in self._playback.chunks:
+                self._playback.wait(ms)
+                yield chunk
+            _end(module, self._playback)
+
+    return Tee, Replay
+
+
+@cache
+def _async_streams(module: Any) -> tuple[Any, Any]:
+    class Tee(module.AsyncByteStream):  # type: ignore[misc]  # httpx or httpx2: known when it runs
+        def __init__(self, stream: Any, tape: Tape) -> None:
+            self._stream, self._tape = stream, tape
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            try:
+                async for chunk in self._stream:
+                    self._tape.chunk(chunk)
+                    yield chunk
+            except GeneratorExit:
+                raise  # whoever stops reading closes, too: that is the end
+            except BaseException as error:
+                _failed(module, self._tape, error)
+                raise
+            self._tape.end()
+
+        async def aclose(self) -> None:
+            try:
+                await self._stream.aclose()
+            finally:
+                self._tape.end(CLIENT_CLOSED)
+
+    class Replay(module.AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, playback: Playback) -> None:
+            self._playback = playback
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for ms, chunk in self._playback.chunks:
+                await self._playback.wait_async(ms)
+                yield chunk
+            _end(module, self._playback)
+
+    return Tee, Replay
+
+
 def _asked(request: Any, body: bytes) -> RecordedRequest:
     return RecordedRequest(request.method.upper(), str(request.url), _headers(request.headers), body)
-
-
-def _answered(response: Any, content: bytes) -> RecordedResponse:
-    return RecordedResponse(response.status_code, _headers(response.headers), content)
 
 
 def _headers(headers: Any) -> Headers:
@@ -72,7 +164,36 @@ def _headers(headers: Any) -> Headers:
         return Headers(headers.multi_items())  # which finds out in what else they are encoded
 
 
-def _replayed(module: Any, answer: RecordedResponse) -> Any:
-    return module.Response(
-        answer.status, headers=list(answer.headers.pairs), stream=module.ByteStream(answer.body)
+def _failed(module: Any, tape: Tape, error: BaseException) -> None:
+    """Note how the network ended the call; what the client did itself is no end of the server's."""
+    if isinstance(error, module.TimeoutException):
+        tape.end(TIMEOUT, error)
+    elif isinstance(error, module.ConnectError | module.ProxyError):
+        tape.end(CONNECT_ERROR, error)
+    elif isinstance(error, module.NetworkError | module.RemoteProtocolError):
+        tape.end(CUT, error)
+    else:
+        tape.end(CLIENT_CLOSED)
+
+
+def _replayed(module: Any, playback: Playback, replay: Any) -> Any:
+    answer = playback.response
+    if not answer.status:
+        _end(module, playback)
+    stream = module.ByteStream(answer.body) if playback.is_plain else replay(playback)
+    return module.Response(answer.status, headers=list(answer.headers.pairs), stream=stream)
+
+
+def _end(module: Any, playback: Playback) -> None:
+    """Raise what ended the answer, where it was not a good end."""
+    failure = playback.failure(
+        lambda name: _error_class(module, name),
+        {TIMEOUT: module.ReadTimeout, CONNECT_ERROR: module.ConnectError, CUT: module.RemoteProtocolError},
     )
+    if failure is not None:
+        raise failure
+
+
+def _error_class(module: Any, name: str) -> Any:
+    found = getattr(module, name, None)
+    return found if isinstance(found, type) and issubclass(found, module.TransportError) else None

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..domain.record_mode import RecordMode
 from ..errors import CassetteError, CassetteMiss, ConfigError
+from ..ports.clock import Clock
+from .chunks import Rechunk
 from .loading import load_if_there
+from .playback import Pace
 from .recording import Recording
 from .storage import AGAIN, check_writable, signature
 
@@ -22,17 +26,23 @@ def use_cassette(
     metadata: Mapping[str, Any] | None = None,
     miss: type[CassetteMiss] = CassetteMiss,
     fix: str | Callable[[], str] | None = None,
+    speed: float | None = None,
+    clock: Clock | None = None,
+    rechunk: str | None = None,
 ) -> AbstractContextManager[Recording]:
     """Answer HTTP calls from a cassette, and record them where the mode says so.
 
     Works outside pytest too, for sync and async code and threads, and for clients made before the
-    block as well as in it: httpx, httpx2, requests, urllib3, aiohttp and http.client. A transport
-    of your own (`MockTransport`, `ASGITransport`) is left alone. The cassette of the code that
-    calls answers: the innermost of its own thread or task, else the one opened last.
+    block as well as in it: httpx, httpx2, aiohttp, requests, urllib3 and http.client. A transport
+    of your own (`MockTransport`, `ASGITransport`) is left alone; a way to the network that no
+    cassette covers (httpcore used by itself, WebSockets of aiohttp) is a miss. The cassette of the
+    code that calls answers: the innermost of its own thread or task, else the one opened last.
 
-    While recording, a stream reaches the client when it is complete; replayed, it comes at once.
-    Each recorded call is on disk before the client gets its answer. A call that fails on its way
-    is not recorded.
+    While httpx, httpx2 and aiohttp are recorded, a stream reaches the client as it comes, and its
+    chunks, their times and its true end are noted: done, closed by the client, cut by the server,
+    timed out, never connected. Replay gives the same chunks and the same end. The other stacks
+    are recorded by vcrpy: an answer is handed over when it is complete, and a call that fails is
+    not recorded. Each call is on disk before the client sees the end of its answer.
 
     Args:
         path: the file; new files are JSON whatever their suffix.
@@ -44,17 +54,35 @@ def use_cassette(
         miss: the class to raise for a request that nothing answers.
         fix: the command that a miss offers, or what returns it; by default this call with
             "new_episodes".
+        speed: how fast answers are replayed: 0 at once, 1.0 as recorded, 2.0 twice as fast. None
+            means 1.0 where there is a clock, else 0. A wait that a server asked for (Retry-After)
+            is never waited for: see `requested_waits`.
+        clock: whose time passes, e.g. a `VirtualClock`: then recorded times cost none. None means
+            real time. Recorded times are read from it, too.
+        rechunk: cut replayed bodies anew: "bytes", "merged", "random" or "random:SEED".
 
     Returns:
-        A context manager of the recording: `.played`, `.recorded`, `.misses`, `.metadata`, `.path`.
+        A context manager of the recording: `.played`, `.recorded`, `.misses`, `.requested_waits`,
+        `.fault(...)`, `.replay(...)`, `.metadata`, `.path`.
 
     Raises:
-        ConfigError: the record mode is unknown.
+        ConfigError: the record mode, the speed or the way to cut is unknown.
         CassetteError: the file is broken, or cannot be read or written; it is left as it is.
         CassetteMiss: in the block, by a call that no take answers. A missing file is no error
             until then.
     """
-    return _Block(_in_use(Path(path), record_mode, metadata, miss, fix))
+    settings = _Settings(metadata, miss, fix, speed, clock, rechunk)
+    return _Block(_in_use(Path(path), record_mode, settings))
+
+
+@dataclass(frozen=True)
+class _Settings:
+    metadata: Mapping[str, Any] | None
+    miss: type[CassetteMiss]
+    fix: str | Callable[[], str] | None
+    speed: float | None
+    clock: Clock | None
+    rechunk: str | None
 
 
 class _Block(AbstractContextManager[Recording]):
@@ -71,14 +99,8 @@ class _Block(AbstractContextManager[Recording]):
 
 
 @contextmanager
-def _in_use(
-    path: Path,
-    record_mode: str,
-    metadata: Mapping[str, Any] | None,
-    miss: type[CassetteMiss],
-    fix: str | Callable[[], str] | None,
-) -> Iterator[Recording]:
-    recording = _open(path, _mode(record_mode), metadata, miss, fix)
+def _in_use(path: Path, record_mode: str, settings: _Settings) -> Iterator[Recording]:
+    recording = _open(path, _mode(record_mode), settings)
     from .interception import answering
 
     try:
@@ -90,13 +112,10 @@ def _in_use(
     recording.close()
 
 
-def _open(
-    path: Path,
-    mode: RecordMode,
-    metadata: Mapping[str, Any] | None,
-    miss: type[CassetteMiss],
-    fix: str | Callable[[], str] | None,
-) -> Recording:
+def _open(path: Path, mode: RecordMode, settings: _Settings) -> Recording:
+    fix = settings.fix
+    pace = Pace(settings.speed, settings.clock)
+    rechunk = None if settings.rechunk is None else Rechunk(settings.rechunk)
     seen = signature(path)
     try:
         cassette = load_if_there(path)
@@ -106,7 +125,17 @@ def _open(
             error.fix = error.fix.replace(AGAIN, f"{AGAIN}: {again}")
         raise
     mend = fix or f'use_cassette("{path}", record_mode="new_episodes")'
-    recording = Recording(path, mode, cassette, seen=seen, metadata=metadata, miss=miss, fix=mend)
+    recording = Recording(
+        path,
+        mode,
+        cassette,
+        seen=seen,
+        metadata=settings.metadata,
+        miss=settings.miss,
+        fix=mend,
+        pace=pace,
+        rechunk=rechunk,
+    )
     if recording.records:
         check_writable(path)
     return recording
@@ -127,6 +156,6 @@ def _mode(word: str) -> RecordMode:
 def _close_after(error: BaseException, recording: Recording) -> None:
     """Close without hiding the error that ended the block."""
     try:
-        recording.close()
+        recording.close(failed=True)
     except CassetteError as unwritten:
         error.add_note(str(unwritten))

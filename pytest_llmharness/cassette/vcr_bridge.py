@@ -1,15 +1,16 @@
 """vcrpy as our patcher: it brings the calls of its HTTP stacks here, we answer and record them.
 
-Two of its ways are not ours. Its patches for httpx also seize MockTransport and ASGITransport, so
-httpx is tapped by us. And to make a real connection it lifts its patches for the whole process,
-where the call of another thread slips out; here that is known to its own thread only.
+Two of its ways are not ours. Its patches for httpx also seize MockTransport and ASGITransport, and
+those for httpx and aiohttp wait for the end of a stream, so these are tapped by us. And to make a
+real connection it lifts its patches for the whole process, where the call of another thread slips
+out; here that is known to its own thread only.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from http import HTTPStatus
@@ -25,24 +26,20 @@ from vcr.request import Request
 from ..errors import CassetteError
 from .in_use import current
 from .native import read_headers
+from .playback import Playback
 from .recording import Recording
-from .take import RecordedRequest, RecordedResponse
+from .take import CONNECT_ERROR, CUT, TIMEOUT, RecordedRequest, RecordedResponse
+from .tape import Tape
 
-_OPTIONAL = {"boto3": "botocore", "httplib2": "httplib2", "tornado": "tornado", "aiohttp": "aiohttp"}
+_OPTIONAL = {"boto3": "botocore", "httplib2": "httplib2", "tornado": "tornado"}
 
 
+_ERRORS = {CUT: ConnectionResetError, TIMEOUT: TimeoutError, CONNECT_ERROR: ConnectionRefusedError}
 _lifted = threading.local()
 
 
-def patches(real: Callable[[Any], Any]) -> AbstractContextManager[Any]:
-    """Return what patches every stack that is installed, but httpx and http.client.
-
-    Args:
-        real: returns what stands behind a tap of ours.
-    """
-    session_request = "_AiohttpClientSessionRequest"
-    if hasattr(vcr.patch, session_request):  # whoever imported vcrpy may have shown it our tap
-        setattr(vcr.patch, session_request, real(getattr(vcr.patch, session_request)))
+def patches() -> AbstractContextManager[Any]:
+    """Return what patches every stack that is installed, but those tapped by us and http.client."""
     settings = VCR(
         skip_patchers=_skipped(), custom_patches=((vcr.patch, "force_reset", _lift_in_this_thread),)
     )
@@ -76,7 +73,7 @@ def _lift_in_this_thread() -> Iterator[None]:
 def _skipped() -> tuple[str, ...]:
     """Name the patchers to leave out: tapped by us, or not installed."""
     absent = (name for name, module in _OPTIONAL.items() if find_spec(module) is None)
-    return ("httplib", "httpx", "httpx2", *absent)
+    return ("httplib", "httpx", "httpx2", "aiohttp", *absent)
 
 
 class RoutedCassette(Cassette):  # type: ignore[misc]  # vcrpy has no types
@@ -99,22 +96,30 @@ class RoutedCassette(Cassette):  # type: ignore[misc]  # vcrpy has no types
         call = _Call.of(request)
         if not call.asked:
             call.asked = True
-            call.response = call.recording.answer(call.request) if call.recording else None
-        return call.response is not None
+            if call.recording is not None:
+                call.playback = call.recording.play(call.request)
+                call.tape = call.recording.begin(call.request) if call.playback is None else None
+        return call.playback is not None
 
     def play_response(self, request: Request) -> dict[str, Any]:
-        """Return the claimed response in vcrpy's form."""
-        return _to_vcr(_Call.of(request).response)
+        """Return the claimed response in vcrpy's form, or raise what ended it."""
+        playback = _Call.of(request).playback
+        if playback is None:
+            raise AssertionError("vcrpy plays only what can be played")
+        playback.wait(playback.chunks[-1][0] if playback.chunks else playback.response.start_ms)
+        failure = playback.failure(lambda _name: None, _ERRORS)
+        if failure is not None:
+            raise failure
+        return _to_vcr(playback.response)
 
     def append(self, request: Request, response: dict[str, Any]) -> None:
         """Record a call that went out."""
-        call = _Call.of(request)
-        if call.recording is not None:
-            call.recording.record(call.request, _from_vcr(response))
-
-    def find_requests_with_most_matches(self, request: Request) -> list[tuple[Any, ...]]:
-        """Return the request itself: vcrpy's aiohttp stub asks so for the next hop of a redirect."""
-        return [(request, [], [])]
+        tape = _Call.of(request).tape
+        if tape is not None:
+            answered = _from_vcr(response)
+            tape.answered(answered.status, answered.headers)
+            tape.chunk(answered.body)
+            tape.end()
 
 
 class _Call:
@@ -124,7 +129,8 @@ class _Call:
         self.recording: Recording | None = current()
         self.request = _request(request)
         self.asked = False
-        self.response: RecordedResponse | None = None
+        self.playback: Playback | None = None
+        self.tape: Tape | None = None
 
     @classmethod
     def of(cls, request: Request) -> _Call:
@@ -167,9 +173,7 @@ def _from_vcr(response: dict[str, Any]) -> RecordedResponse:
     )
 
 
-def _to_vcr(response: RecordedResponse | None) -> dict[str, Any]:
-    if response is None:
-        raise AssertionError("vcrpy plays only what can be played")
+def _to_vcr(response: RecordedResponse) -> dict[str, Any]:
     try:
         phrase = HTTPStatus(response.status).phrase
     except ValueError:

@@ -12,6 +12,7 @@ from .fixtures import (
     llm_script,
 )
 from .hooks import (
+    pytest_addhooks,
     pytest_addoption,
     pytest_collection_finish,
     pytest_collection_modifyitems,
@@ -37,6 +38,7 @@ __all__ = [
     "llm_harness",
     "llm_provider",
     "llm_script",
+    "pytest_addhooks",
     "pytest_addoption",
     "pytest_collection_finish",
     "pytest_collection_modifyitems",

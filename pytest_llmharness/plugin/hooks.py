@@ -19,6 +19,13 @@ _INI_TYPES: dict[str, Any] = {"flag": "bool", "value": "string", "list": "lineli
 _ACTIONS: dict[str, str] = {"flag": "store_true", "value": "store", "list": "append"}
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Make our own hooks known: pytest drops those of a conftest that it does not know."""
+    from . import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Make flags and ini keys from the table."""
     group = parser.getgroup("llmharness", "test the harness, not the prompt")

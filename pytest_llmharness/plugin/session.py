@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ class LLMSession:
         self.without_engine: dict[str, str] = {}
         self.any_failed = False
         self._told: list[Unignorable] = []
+        self._plugged: list[Callable[[], None]] | None = None
         self._engines: LiveEngines | None = None
         self._guard: NetworkGuard | None = None
 
@@ -183,6 +184,7 @@ class LLMSession:
         from .commands import record_command
         from .failures import FailedMiss, failed
 
+        self._plug()
         try:
             with use_cassette(
                 case.cassette_path,
@@ -194,6 +196,14 @@ class LLMSession:
                 yield case.recording
         except CassetteError as error:
             raise failed(error) from None
+
+    def _plug(self) -> None:
+        """Give the cassettes what the redactor hook returns, once."""
+        if self._plugged is None:
+            from ..cassette import add_redactor
+
+            answers = self.config.hook.pytest_llmharness_redactors(config=self.config)
+            self._plugged = [add_redactor(redactor) for answer in answers for redactor in answer]
 
     def _metadata(self, case: Case) -> dict[str, Any]:
         if not any(name in _USES_ENGINE for name in getattr(case.item, "fixturenames", ())):
@@ -221,6 +231,8 @@ class LLMSession:
 
     def close(self) -> None:
         """Stop the engines and the loop thread, and take the guard off."""
+        for unplug in self._plugged or ():
+            unplug()
         if self._engines is not None:
             self._engines.close()
         if self._guard is not None:

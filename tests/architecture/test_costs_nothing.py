@@ -16,6 +16,7 @@ ALLOWED = {
     "pytest_llmharness.plugin.case",
     "pytest_llmharness.plugin.fixtures",
     "pytest_llmharness.plugin.hooks",
+    "pytest_llmharness.plugin.hookspecs",
     "pytest_llmharness.plugin.plan",
     "pytest_llmharness.plugin.session",
     "pytest_llmharness.plugin.side_by_side",

@@ -8,6 +8,7 @@ import http.client
 import http.server
 import io
 import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -15,11 +16,16 @@ import threading
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import anyio
+import anyio.from_thread
+import anyio.to_thread
+import httpcore
+import httpcore2
 import httpx
 import httpx2
 import pytest
@@ -27,6 +33,7 @@ import requests
 import urllib3
 import vcr.patch
 
+from pytest_llmharness.adapters.executors.portal import Portal
 from pytest_llmharness.cassette import use_cassette
 from pytest_llmharness.errors import CassetteMiss
 
@@ -192,7 +199,9 @@ def originals() -> list[Any]:
         http.client.HTTPConnection.__init__,
         http.client.HTTPSConnection.__init__,
         urllib3.connectionpool.HTTPConnectionPool.urlopen,
-        aiohttp.ClientSession._request,
+        aiohttp.BaseConnector.connect,
+        *(module.ConnectionPool.handle_request for module in (httpcore, httpcore2)),
+        *(module.AsyncConnectionPool.handle_async_request for module in (httpcore, httpcore2)),
         tuple(sys.meta_path),
     ]
 
@@ -200,7 +209,6 @@ def originals() -> list[Any]:
 def vcrs() -> list[Any]:
     return [
         urllib3.connectionpool.HTTPConnectionPool.ConnectionCls,
-        aiohttp.ClientSession._request,
         vcr.patch.force_reset,
     ]
 
@@ -219,15 +227,13 @@ def test_after_the_block_nothing_is_patched(tmp_path: Path) -> None:
     assert originals() == before
 
 
-@pytest.mark.parametrize(
-    "stack", [by_aiohttp, by_requests, by_urllib, by_http_client], ids=lambda stack: stack.__name__
-)
+@pytest.mark.parametrize("stack", [by_requests, by_urllib, by_http_client], ids=lambda stack: stack.__name__)
 def test_vcrpy_has_the_other_stacks_from_the_first_call_that_needs_it(tmp_path: Path, stack: Any) -> None:
     """Not before, then all of them, and none after the block."""
     before, theirs = originals(), vcrs()
-    with use_cassette(write(tmp_path / "take.json", "1", times=3)):
-        by_httpx2(BODY)
-        assert [now is then for now, then in zip(vcrs(), theirs, strict=True)] == [True, False, True]
+    with use_cassette(write(tmp_path / "take.json", "1", times=4)):
+        assert by_httpx2(BODY) == by_aiohttp(BODY) == "1"
+        assert vcrs() == theirs
         assert stack(BODY) == "1"
         assert all(now is not then for now, then in zip(vcrs(), theirs, strict=True))
         assert by_requests(BODY) == "1"
@@ -311,6 +317,230 @@ def test_a_thread_that_was_there_before_the_block_is_answered(tmp_path: Path) ->
         loop.close()
 
 
+def in_a_thread() -> str:
+    ended: Future[str] = Future()
+
+    def work() -> None:
+        try:
+            ended.set_result(by_httpx2(BODY))
+        except BaseException as error:  # noqa: BLE001  # carried over to the test
+            ended.set_exception(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    return ended.result()
+
+
+def in_a_pool() -> str:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(by_aiohttp, BODY).result()
+
+
+def in_an_anyio_run() -> str:
+    return anyio.run(ask_async)
+
+
+def in_an_anyio_worker_thread() -> str:
+    async def main() -> str:
+        return await anyio.to_thread.run_sync(by_httpx, BODY)
+
+    return anyio.run(main)
+
+
+def in_an_anyio_portal() -> str:
+    with anyio.from_thread.start_blocking_portal() as portal:
+        return portal.call(ask_async)
+
+
+def in_an_asyncio_worker_thread() -> str:
+    async def main() -> str:
+        return await asyncio.to_thread(by_requests, BODY)
+
+    return asyncio.run(main())
+
+
+def in_our_portal() -> str:
+    portal = Portal()
+    try:
+        return portal.run(ask_async())
+    finally:
+        portal.close()
+
+
+async def ask_async() -> str:
+    async with httpx2.AsyncClient(verify=TLS) as client:
+        return (await client.post(URL, content=BODY)).text
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        in_a_thread,
+        in_a_pool,
+        in_an_anyio_run,
+        in_an_anyio_worker_thread,
+        in_an_anyio_portal,
+        in_an_asyncio_worker_thread,
+        in_our_portal,
+    ],
+    ids=lambda run: run.__name__,
+)
+def test_a_cassette_is_seen_wherever_code_runs(tmp_path: Path, run: Any) -> None:
+    """One cassette for the process, whatever thread, pool, runner or loop a client is used in."""
+    with use_cassette(write(tmp_path / "take.json", "1")) as recording:
+        assert run() == "1"
+        with pytest.raises(CassetteMiss):
+            run()
+    assert (recording.played, len(recording.misses)) == (1, 1)
+
+
+def test_a_pool_that_was_there_before_the_block_is_answered(tmp_path: Path) -> None:
+    """Its threads know no context of the test, and each take answers once among them all."""
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: number, range(8)))
+        with use_cassette(write(tmp_path / "take.json", "1", times=40)) as recording:
+            assert list(pool.map(by_httpx2, [BODY] * 40)) == ["1"] * 40
+            with pytest.raises(CassetteMiss):
+                pool.submit(by_httpx2, BODY).result()
+    assert recording.played == 40
+
+
+# --- what no cassette covers ---
+
+
+def bare_pool(module: Any, url: str) -> Any:
+    with module.ConnectionPool() as pool:
+        return pool.request("POST", url, content=BODY)
+
+
+def bare_async_pool(module: Any, url: str) -> Any:
+    async def main() -> Any:
+        async with module.AsyncConnectionPool() as pool:
+            return await pool.request("POST", url, content=BODY)
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("ask", [bare_pool, bare_async_pool])
+@pytest.mark.parametrize("module", [httpcore, httpcore2], ids=["httpcore", "httpcore2"])
+@pytest.mark.parametrize("mode", ["none", "all"])
+def test_a_bare_pool_is_refused_by_name(
+    server: str, tmp_path: Path, mode: str, module: Any, ask: Any
+) -> None:
+    """Not a byte goes out, replaying or recording; outside of a block it works as ever."""
+    path = write(tmp_path / "take.json", "1")
+    with (
+        use_cassette(path, record_mode=mode) as recording,
+        pytest.raises(CassetteMiss, match=f"a request went to {module.__name__}\\.") as caught,
+    ):
+        ask(module, server)
+    assert recording.misses == [caught.value]
+    assert ask(module, server).content == b"got " + BODY
+
+
+@pytest.mark.parametrize("module", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_a_transport_of_the_user_is_covered_where_it_calls_its_parent(
+    server: str, tmp_path: Path, module: Any
+) -> None:
+    """And refused where it goes to the network by itself."""
+
+    class Counting(module.HTTPTransport):  # type: ignore[misc]
+        calls = 0
+
+        def handle_request(self, request: Any) -> Any:
+            self.calls += 1
+            return super().handle_request(request)
+
+    class Escaping(module.HTTPTransport):  # type: ignore[misc]
+        def handle_request(self, request: Any) -> Any:
+            core = httpcore if module is httpx else httpcore2
+            asked = core.Request(request.method, str(request.url), headers=request.headers.raw, content=BODY)
+            found = self._pool.handle_request(asked)
+            return module.Response(found.status, stream=module.ByteStream(found.read()))
+
+    path = tmp_path / "take.json"
+    for mode in ("once", "none"):
+        with use_cassette(path, record_mode=mode) as recording:
+            with module.Client(transport=Counting(verify=TLS)) as client:
+                assert client.post(server, content=BODY).text == "got " + BODY.decode()
+            with module.Client(transport=Escaping(verify=TLS)) as client, pytest.raises(CassetteMiss):
+                client.post(server, content=BODY)
+        assert recording.played + recording.recorded == 1
+    with module.Client(transport=Escaping(verify=TLS)) as client:
+        assert client.post(server, content=BODY).text == "got " + BODY.decode()
+
+
+def by_curl(_url: str) -> None:
+    curl = pytest.importorskip("curl_cffi")
+    curl.requests.get("http://192.0.2.1/live", timeout=0.1)
+
+
+def by_async_curl(_url: str) -> None:
+    curl = pytest.importorskip("curl_cffi")
+
+    async def main() -> None:
+        async with curl.AsyncSession() as session:
+            await session.get("http://192.0.2.1/live", timeout=0.1)
+
+    asyncio.run(main())
+
+
+def by_websockets(url: str) -> None:
+    pytest.importorskip("websockets")
+    from websockets.asyncio.client import connect
+
+    async def main() -> None:
+        async with connect(url, open_timeout=0.1):
+            pass
+
+    asyncio.run(main())
+
+
+def by_sync_websockets(url: str) -> None:
+    pytest.importorskip("websockets")
+    from websockets.sync.client import connect
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs, connect(url, sock=ours, open_timeout=0.1):
+        pass
+
+
+@pytest.mark.parametrize("ask", [by_curl, by_async_curl, by_websockets, by_sync_websockets])
+def test_a_stack_that_no_cassette_can_hold_is_refused_by_name(tmp_path: Path, ask: Any) -> None:
+    """Also one that was imported before the block."""
+    with (
+        use_cassette(tmp_path / "take.json", record_mode="once") as recording,
+        pytest.raises(CassetteMiss, match="is not covered: no cassette can hold its calls") as caught,
+    ):
+        ask("ws://192.0.2.1/live")
+    assert recording.misses == [caught.value]
+
+
+@pytest.mark.parametrize("ask", [by_websockets, by_sync_websockets])
+def test_a_websocket_to_this_machine_is_let_through(tmp_path: Path, ask: Any) -> None:
+    """An app under test may speak to its own front end; here nobody answers."""
+    with use_cassette(tmp_path / "take.json") as recording, pytest.raises((OSError, TimeoutError)):
+        ask("ws://127.0.0.1:9/live")
+    assert recording.misses == []
+
+
+def test_a_websocket_of_aiohttp_is_refused_by_name(tmp_path: Path) -> None:
+    """What cannot be recorded is not let through."""
+
+    async def main() -> None:
+        async with aiohttp.ClientSession() as session, session.ws_connect("ws://127.0.0.1:9/live"):
+            pass
+
+    with (
+        use_cassette(tmp_path / "take.json", record_mode="once") as recording,
+        pytest.raises(CassetteMiss, match="websocket over aiohttp is not covered") as caught,
+    ):
+        asyncio.run(main())
+    assert caught.value.where == "GET ws://127.0.0.1:9/live"
+    assert recording.misses == [caught.value]
+
+
 def test_a_context_of_an_earlier_block_does_not_answer_from_it(tmp_path: Path) -> None:
     """What was started in a block that is over gets the cassette that is open now."""
     with use_cassette(write(tmp_path / "one.json", "one")):
@@ -372,7 +602,7 @@ def test_repeated_headers_come_back_as_repeated(tmp_path: Path) -> None:
     ("stack", "owner", "name"),
     [
         (by_httpx2, httpx2.HTTPTransport, "handle_request"),
-        (by_aiohttp, aiohttp.ClientSession, "_request"),
+        (by_aiohttp, aiohttp.BaseConnector, "connect"),
         (by_urllib3, urllib3.connectionpool.HTTPConnectionPool, "urlopen"),
         (by_http_client, http.client.HTTPConnection, "__init__"),
     ],

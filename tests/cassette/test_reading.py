@@ -247,7 +247,7 @@ TAKE = json.dumps(
         ((GOOD % TAKE.replace("http://a/", "http://[")).encode(), "interactions[0]: Invalid IPv6", None),
         ((GOOD % TAKE.replace('"body": ""', '"body": {"base64": "%"}')).encode(), "interactions[0]: ", None),
         ((GOOD % TAKE.replace('"body": ""', r'"body": "\ud800"')).encode(), "surrogates not allowed", None),
-        (b'{"metadata": {"format": 2}, "interactions": [1]}', "this version reads format 1", None),
+        (b'{"metadata": {"format": 3}, "interactions": [1]}', "this version reads formats 1 and 2", None),
         (b"[" * 100_000, "is broken: more than 500 levels deep", 1),
         (b'{"a":' * 100_000, "is broken: ", 1),
         (b'{"a": ' + b"9" * 5000 + b"}", "is broken: ", 1),
@@ -265,7 +265,7 @@ def test_a_broken_file_is_named_and_left_as_it_is(
     assert what in caught.value.what
     assert caught.value.what.startswith("the cassette take.json ")
     assert caught.value.where == (str(path) if line is None else f"{path}:{line}")
-    mend = "pip install -U pytest-llmharness" if "reads format 1" in what else f"git checkout -- {path}"
+    mend = "pip install -U pytest-llmharness" if "reads formats 1" in what else f"git checkout -- {path}"
     assert caught.value.fix == f"{mend}   (or delete it and record it again)"
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]

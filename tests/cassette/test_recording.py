@@ -23,6 +23,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_llmharness.adapters.clocks.virtual import VirtualClock
 from pytest_llmharness.cassette import Cassette, Headers, RecordedResponse, take_file, use_cassette
 from pytest_llmharness.cassette.redaction import Redactor
 from pytest_llmharness.errors import CassetteError, CassetteMiss, ConfigError
@@ -283,21 +284,22 @@ def test_a_write_that_fails_is_tried_again_at_the_end(server: Server, tmp_path: 
 
 
 @pytest.mark.parametrize("mode", ["new_episodes", "all", "rewrite"])
-def test_a_cut_stream_is_not_recorded_and_harms_nothing(server: Server, tmp_path: Path, mode: str) -> None:
-    """The transport's error reaches the caller; the old file and the takes before stay."""
+def test_a_cut_answer_is_recorded_and_harms_nothing(server: Server, tmp_path: Path, mode: str) -> None:
+    """The transport's error reaches the caller, then and in replay; the takes before stay."""
     path = tmp_path / "take.json"
     with use_cassette(path, record_mode="once"):
         ask(server, "a")
-    before = path.read_bytes()
     with use_cassette(path, record_mode=mode) as recording:
-        with pytest.raises(httpx.RemoteProtocolError):
+        with pytest.raises(httpx.RemoteProtocolError) as live:
             ask(server, "b", "cut")
-        assert path.read_bytes() == before
         ask(server, "c")
-        with pytest.raises(httpx.RemoteProtocolError):
-            ask(server, "d", "cut")
-    assert recording.recorded == 1
-    assert numbers(path) == ([1, 3] if mode == "new_episodes" else [3])
+    assert recording.recorded == 2
+    assert numbers(path) == ([1, 2, 3] if mode == "new_episodes" else [2, 3])
+    with use_cassette(path):
+        with pytest.raises(httpx.RemoteProtocolError) as replayed:
+            ask(server, "b", "cut")
+        assert ask(server, "c").json()["n"] == 3
+    assert str(replayed.value) == str(live.value)
 
 
 def test_a_link_stays_a_link_and_the_mode_of_the_file_stays(server: Server, tmp_path: Path) -> None:
@@ -338,7 +340,10 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
     path = tmp_path / "take.json"
     server.http.bodies["chat"] = '{"text": "schön 你好 \u2028 \\n"}'.encode()
     metadata = {"engine": "ollama", "model": "m", "base_url": "http://user:pass@127.0.0.1:8000/v1?key=1"}
-    with use_cassette(path, record_mode="once", metadata=metadata), httpx.Client(verify=TLS) as client:
+    with (
+        use_cassette(path, record_mode="once", metadata=metadata, clock=VirtualClock()),
+        httpx.Client(verify=TLS) as client,
+    ):
         client.post(
             f"{server.url}/chat?b=2&a=1", content=b'{"prompt": "\xc3\xa4"}', headers={"accept": "*/*"}
         )
@@ -347,7 +352,7 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
         text
         == """{
   "metadata": {
-    "format": 1,
+    "format": 2,
     "recorder": "pytest-llmharness 0.1.0",
     "engine": "ollama",
     "model": "m",
@@ -370,6 +375,7 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
           "content-type": "application/json",
           "server": "BaseHTTP/0.6 Python/3.x"
         },
+        "ms": 0.0,
         "body": "{\\"text\\": \\"schön 你好 \u2028 \\\\n\\"}"
       }
     }
@@ -380,11 +386,11 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
 
 
 def test_the_same_traffic_gives_the_same_bytes(server: Server, tmp_path: Path) -> None:
-    """No time, no id, no connection header gets into the file."""
+    """But for how long it took: no date, no id, no connection header gets into the file."""
     files = [tmp_path / "one.json", tmp_path / "two.json"]
     for path in files:
         server.http.count = 0
-        with use_cassette(path, record_mode="once", metadata={"model": "m"}):
+        with use_cassette(path, record_mode="once", metadata={"model": "m"}, clock=VirtualClock()):
             ask(server, "a"), ask(server, "b", "gzip")
     assert files[0].read_bytes() == files[1].read_bytes()
     text = files[0].read_text("utf-8").lower()
@@ -401,7 +407,7 @@ def test_a_random_port_is_not_in_the_file(server: Server, tmp_path: Path) -> Non
             each.http.count = 0
             files.append(tmp_path / f"{each.http.server_port}.json")
             metadata = {"base_url": f"{each.url}/v1"}
-            with use_cassette(files[-1], record_mode="once", metadata=metadata):
+            with use_cassette(files[-1], record_mode="once", metadata=metadata, clock=VirtualClock()):
                 ask(each, "a")
                 ask(each, "b", "chat?page=http://127.0.0.1:40000/")
                 httpx.post(f"http://localhost:{each.http.server_port}/chat", content=b"c")
@@ -456,7 +462,7 @@ def test_metadata_is_kept_and_given_back(server: Server, tmp_path: Path) -> None
         ask(server, "b")
     with use_cassette(path, metadata={"dialect": "not this one"}) as recording:
         pass
-    expected = {"format": 1, "recorder": "pytest-llmharness 0.1.0", "dialect": "openai", "model": "m"}
+    expected = {"format": 2, "recorder": "pytest-llmharness 0.1.0", "dialect": "openai", "model": "m"}
     assert recording.metadata == Cassette.load(path).metadata == expected
 
 

@@ -274,7 +274,7 @@ def test_what_a_test_gets_is_decided_when_it_begins(pytester: pytest.Pytester, l
 
 
 def test_equal_traffic_gives_equal_bytes(pytester: pytest.Pytester) -> None:
-    """Another run, another server on another port: the same file."""
+    """Another run, another server on another port: the same file, but for how long it took."""
     asking(pytester, "one", "two")
     contents = []
     for _ in range(2):
@@ -282,8 +282,10 @@ def test_equal_traffic_gives_equal_bytes(pytester: pytest.Pytester) -> None:
             url = f"--llm-base-url={server.url('ollama')}"
             record = pytester.runpytest_inprocess("--llm-engine=ollama", url, "--llm-record-mode=rewrite")
         record.assert_outcomes(passed=1)
-        contents.append((pytester.path / "cassettes/test_suite/test_it.json").read_bytes())
+        text = (pytester.path / "cassettes/test_suite/test_it.json").read_text("utf-8")
+        contents.append(re.sub(r'("ms": |\[)[0-9.]+,', r"\1TIME,", text))
     assert contents[0] == contents[1]
+    assert "TIME" in contents[0]
 
 
 # --- several models ---
@@ -775,3 +777,54 @@ def test_a_schema_that_is_none_is_a_named_error_in_the_test(pytester: pytest.Pyt
             "E     fix:   *",
         ]
     )
+
+
+def test_a_conftest_adds_redactors(pytester: pytest.Pytester) -> None:
+    """What the hook returns is taken out of what is recorded, for this run only."""
+    pytester.makeconftest(
+        """
+        import re
+
+        def pytest_llmharness_redactors(config):
+            return [lambda text: re.sub(r"customer-[a-z]+", "customer-X", text)]
+        """
+    )
+    pytester.makepyfile(
+        """
+        import threading
+        from http.server import BaseHTTPRequestHandler, HTTPServer
+
+        import httpx
+        import pytest
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.send_response(200)
+                self.send_header("content-length", "11")
+                self.end_headers()
+                self.wfile.write(b"customer-ab")
+
+            def log_message(self, *args):
+                pass
+
+        @pytest.fixture
+        def url():
+            with HTTPServer(("127.0.0.1", 0), Handler) as server:
+                thread = threading.Thread(target=server.handle_request)
+                thread.start()
+                yield f"http://127.0.0.1:{server.server_port}/"
+                thread.join()
+
+        @pytest.mark.llm_cassette(record_mode="once")
+        def test_it(url):
+            assert httpx.post(url, content=b"for customer-cd", verify=False).text == "customer-ab"
+        """
+    )
+    pytester.runpytest("-q").assert_outcomes(passed=1)
+    [path] = pytester.path.rglob("test_it.json")
+    assert path.read_text().count("customer-X") == 2
+    assert "customer-ab" not in path.read_text()
+
+    from pytest_llmharness.cassette.redaction import Redactor
+
+    assert Redactor().text("customer-ab") == "customer-ab"

@@ -34,6 +34,8 @@ def test_every_block_is_a_file_that_is_run_here() -> None:
         "test_live.py",
         "test_mine.py",
         "test_my_provider.py",
+        "conftest.py",
+        "test_stream.py",
     ]
     blocks = sum(len(re.findall(r"^```python$", page, re.MULTILINE)) for page in PAGES)
     assert blocks == len(BLOCKS) + len(SCRIPTS)
@@ -82,3 +84,22 @@ def test_the_adapter_of_the_docs_keeps_the_contract(pytester: pytest.Pytester) -
     outcomes = pytester.runpytest_inprocess().parseoutcomes()
     assert set(outcomes) <= {"passed", "skipped"}
     assert outcomes["passed"] > 20
+
+
+def test_a_cut_can_be_laid_over_a_recorded_stream(pytester: pytest.Pytester) -> None:
+    """As pasted: the stream breaks once, and then comes whole."""
+    _paste(pytester, "test_stream.py")
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_a_redactor_of_the_page_is_asked(pytester: pytest.Pytester) -> None:
+    """Its conftest as pasted: what the hook returns takes customers out."""
+    _paste(pytester, "conftest.py")
+    pytester.makepyfile(
+        """
+        def test_it(request):
+            [[redactor]] = request.config.hook.pytest_llmharness_redactors(config=request.config)
+            assert redactor("to customer-77") == "to customer-N"
+        """
+    )
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)

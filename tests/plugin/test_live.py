@@ -274,13 +274,15 @@ def test_an_engine_that_dies_is_a_named_failure_and_the_next_test_has_a_new_one(
 
 @pytest.mark.usefixtures("embedded")
 def test_what_was_recorded_before_the_engine_died_is_kept(pytester: pytest.Pytester) -> None:
-    """The call it died in is not in the cassette, the one before it is."""
+    """The call before it is in the cassette, and so is that the next one found nobody."""
     pytester.makepyfile(test_suite=DYING)
     result = pytester.runpytest_inprocess(*LIVE, RECORD, "-k", "recording or last")
     result.assert_outcomes(passed=2, deselected=2)
     path = pytester.path / "cassettes/test_suite/test_recording.json"
-    [take] = Cassette.load(path).interactions
+    take, *failed = Cassette.load(path).interactions
     assert b"Say something." in take.request.body
+    assert take.response.status == 200
+    assert {each.response.status for each in failed} == {0}
     assert Cassette.load(path.with_name("test_last.json")).interactions
 
 

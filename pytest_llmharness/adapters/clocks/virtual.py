@@ -29,6 +29,10 @@ class VirtualClock:
         """Virtual seconds so far."""
         return self._now
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass for code that is not async; who sleeps on a loop wakes when it next waits."""
+        self._now += max(seconds, 0.0)
+
     async def sleep(self, seconds: float) -> None:
         """Wait until virtual time has moved by `seconds`."""
         if seconds <= 0:

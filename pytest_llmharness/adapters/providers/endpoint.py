@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...errors import ProviderError
+from ...secrecy import hide
 
 _HIDDEN = "***"
 _SHORTEST_KEY = 8
@@ -42,13 +43,13 @@ class Endpoint:
         return fix.replace("{model}", self.model)
 
     def hide(self, text: str) -> str:
-        """Return the text without the secrets."""
+        """Return the text without these secrets, nor any other that shows by name or shape."""
         for secret in self.secrets:
             if len(secret) >= _SHORTEST_KEY:
                 text = text.replace(secret, _HIDDEN)
             elif len(secret) > 1:  # as a part of other words it tells nothing, and hiding it would
                 text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", _HIDDEN, text)
-        return text
+        return hide(text)
 
     def betrays(self, error: BaseException) -> bool:
         """Whether a foreign error, or one behind it, shows a secret: tracebacks would print it."""

@@ -46,12 +46,14 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Read how long the server asks to wait: milliseconds, seconds or an HTTP date (RFC 9110).
 
     A date is measured from the answer's own Date header where there is one, so that a wrong
-    clock on this side does no harm.
+    clock on this side does no harm. A replayed answer says what was recorded in a header of
+    its own, for nobody shall wait for it.
     """
-    millis = _number(headers.get("retry-after-ms"))
+    recorded = headers.get("x-llmharness-retry-after")
+    millis = _number(headers.get("retry-after-ms")) if recorded is None else None
     if millis is not None:
         return millis / 1e3
-    value = headers.get("retry-after")
+    value = headers.get("retry-after") if recorded is None else recorded
     seconds = _number(value)
     if seconds is not None or value is None:
         return seconds
