@@ -8,11 +8,12 @@ export LLMHARNESS_RUST := required
 # Without written bytecode pytest rewrites hypothesis anew in each of the runs inside the tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test fuzz bench peers lint types golden core clean
+.PHONY: help demo test test-core fuzz bench peers lint types golden core clean
 
 help:
 	@echo "make demo    the example suite: replayed offline, then live on a real model server"
 	@echo "make test    the whole test suite"
+	@echo "make test-core  the tests of the core in Rust"
 	@echo "make fuzz    the schema engines against each other, on 100,000 pairs"
 	@echo "make bench   every promised speed beside its named peer"
 	@echo "make peers   the libraries that make bench compares us with, each in an environment of its own"
@@ -42,6 +43,9 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto
+
+test-core:
+	cd rust && cargo test --quiet -p llmharness-engine
 
 fuzz: $(READY)
 	LLMHARNESS_FUZZ_PAIRS=100000 $(BIN)/python -m pytest -q -n auto tests/differential

@@ -108,6 +108,17 @@ class Verdict:
             _set_value(self, _read(self._text))
         return self._value
 
+    @property
+    def duplicate_keys(self) -> tuple[str, ...]:
+        """Pointers of members whose name stands more than once; a fact, no violation.
+
+        Every occurrence was checked; `value` holds the last one. A value that came as a Python
+        object has none.
+        """
+        from .duplicates import duplicate_keys
+
+        return duplicate_keys(self._text)
+
     def hint(self) -> str:
         """Return how to mend the value: a line for each violation, at most 1 KB of whole lines."""
         lines = dict.fromkeys(violation.hint for violation in self.violations)

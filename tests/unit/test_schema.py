@@ -741,3 +741,22 @@ def test_a_rule_about_objects_does_not_let_objects_in(kind: str) -> None:
         schema = Schema({"type": kind, **keywords})
         assert not schema.accepts(b"{}")
         assert not schema.check(b"{}").valid
+
+
+@pytest.mark.parametrize(
+    ("text", "pointers"),
+    [
+        ('{"a": 1, "b": 2}', ()),
+        ('{"a": 1, "a": 2, "a": 3}', ("/a",)),
+        ('{"x": [{"a/b": 1, "a~": {"c": 1, "c": 2}, "a/b": 2}]}', ("/x/0/a~0/c", "/x/0/a~1b")),
+        ('{"a": 1, "\\u0061": 2}', ("/a",)),
+        ("[1", ()),
+    ],
+)
+def test_a_name_that_stands_twice_is_told(text: str, pointers: tuple[str, ...]) -> None:
+    """A fact beside the verdict; and each occurrence is checked, not only the one that counts."""
+    assert Schema(True).check(text).duplicate_keys == pointers
+    assert Schema(True).check(text.encode()).duplicate_keys == pointers
+    doubled = Schema({"properties": {"a": {"type": "integer"}}}).check('{"a": "x", "a": 1}')
+    assert not doubled
+    assert doubled.duplicate_keys == ("/a",)
