@@ -299,7 +299,8 @@ def test_scrub_takes_secrets_out_in_the_form_they_are_in(tmp_path: Path, capsys:
     assert SECRET not in native.read_text() + foreign.read_text() + out
     assert "abcdefgh12345678" not in foreign.read_text()
     assert clean.read_bytes() == before
-    assert len(vcr.VCR().use_cassette(str(foreign)).__enter__()) == 1
+    with vcr.VCR().use_cassette(str(foreign)) as takes:
+        assert len(takes) == 1
     assert json.loads(native.read_text())["metadata"] == {"format": 2, "model": "m"}
     assert run(capsys, "check", ".")[0] == 0
 

@@ -80,14 +80,18 @@ class RedisTokenBucket:
         longest = "" if timeout_s is None else timeout_s
         turn = self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with turn:
-            now = "" if self._clock is None else self._clock.now()
-            wait_s, reservation = await self._reserve(key, [now, takes_s, spare_s, longest])
+            now = 0.0 if self._clock is None else self._clock.now()
+            asked_at = "" if self._clock is None else now
+            wait_s, reservation = await self._reserve(key, [asked_at, takes_s, spare_s, longest])
         if reservation is None:
             raise TimeoutError(f"{slots} slots of {key!r} are free in {wait_s:.3g} s, after the timeout")
         if wait_s <= 0:
             return
         try:
-            await (asyncio.sleep(wait_s) if self._clock is None else self._clock.sleep(wait_s))
+            if self._clock is None:
+                await asyncio.sleep(wait_s)
+            else:  # this clock may have gone on while the server was asked
+                await self._clock.sleep(now + wait_s - self._clock.now())
         except asyncio.CancelledError:
             await self._give_back(key, reservation, takes_s)
             raise
