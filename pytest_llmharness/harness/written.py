@@ -13,7 +13,8 @@ from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..domain.tool import ToolCall
 from ..domain.usage import Timing, Usage
-from ..errors import Explained, HarnessError, SessionLogError
+from ..errors import HarnessError, SessionLogError
+from .json_form import json_form
 
 VERSION = 1
 """Of the written form; it stands in the first event of every session."""
@@ -22,7 +23,9 @@ VERSION = 1
 def written(event: Event) -> Event:
     """Return the event with JSON values only.
 
-    Values that are none (what a validator returned, say) are left to the log, which refuses them.
+    What users put into `Request.metadata` and what stands in `LLMResult.metadata` may be anything. What
+    JSON does not know of it is written in its JSON form (a Pydantic model, a dataclass, a set) or as its
+    text (a Fraction, a date, NaN), and comes back as that.
     """
     data = {name: _WRITE[name](value) if name in _WRITE else value for name, value in event.data.items()}
     if event.kind is EventKind.ORCHESTRATE_START:
@@ -101,10 +104,10 @@ def _to_completion(data: Mapping[str, Any]) -> Completion:
 
 def _request(request: Request) -> dict[str, Any]:
     return {
-        "text": request.text,
+        "text": json_form(request.text),
         "history": [_message(message) for message in request.history],
         "session_id": request.session_id,
-        "metadata": request.metadata,
+        "metadata": json_form(request.metadata),
     }
 
 
@@ -114,25 +117,27 @@ def _to_request(data: Mapping[str, Any]) -> Request:
 
 
 def _error(error: HarnessError) -> dict[str, Any]:
-    facts = {name: value for name, value in vars(error).items() if _is_plain(value)}
-    return {"type": type(error).__name__, **facts}
+    facts = {name: json_form(value) for name, value in vars(error).items()}
+    cause = error.__cause__
+    told = {"type": type(error).__name__, "facts": facts}
+    return {**told, "cause": _error(cause)} if isinstance(cause, HarnessError) else told
 
 
 def _to_error(data: Mapping[str, Any]) -> HarnessError:
-    facts = dict(data)
-    kind = getattr(errors, facts.pop("type"), None)
-    known = isinstance(kind, type) and issubclass(kind, Explained) and issubclass(kind, HarnessError)
-    made: HarnessError = (kind if known else HarnessError)(**facts)  # type: ignore[misc]
+    named = getattr(errors, data["type"], None)
+    kind = named if isinstance(named, type) and issubclass(named, HarnessError) else HarnessError
+    made = kind.__new__(kind)
+    # Not by its constructor: an error may have learnt facts that this does not take.
+    vars(made).update(data["facts"])
+    made.args = (made.what,)
+    if "cause" in data:
+        made.__cause__ = _to_error(data["cause"])
     return made
-
-
-def _is_plain(value: object) -> bool:
-    return value is None or isinstance(value, str | int | float | bool)
 
 
 def _result(result: LLMResult) -> dict[str, Any]:
     metadata = {
-        name: _error(value) if isinstance(value, HarnessError) else value
+        str(name): _error(value) if isinstance(value, HarnessError) else json_form(value)
         for name, value in result.metadata.items()
     }
     facts = (
@@ -151,7 +156,7 @@ def _result(result: LLMResult) -> dict[str, Any]:
 
 def _to_result(data: Mapping[str, Any]) -> LLMResult:
     metadata = dict(data["metadata"])
-    if isinstance(metadata.get("error"), dict):
+    if isinstance(metadata.get("error"), dict) and "type" in metadata["error"]:
         metadata["error"] = _to_error(metadata["error"])
     return LLMResult(**{**data, "metadata": metadata})
 

@@ -36,6 +36,7 @@ _NEXT = "select coalesce(max(seq) + 1, 0) from event where session = ?"
 _PAGE = 256
 _BUSY_MS = 5000
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode_ascii = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 Row: TypeAlias = tuple[str, int, str, str]
 
@@ -92,7 +93,7 @@ class SqliteSessionLog:
         while True:
             rows = self._select(session_id, after)
             for seq, kind, data in rows:
-                yield seq, Event(EventKind(kind), json.loads(data))
+                yield seq, self._event(kind, data)
             if len(rows) < _PAGE:
                 return
             after = rows[-1][0]
@@ -106,12 +107,23 @@ class SqliteSessionLog:
 
     def _text(self, event: Event) -> str:
         try:
-            return _encode(event.data)
+            text = _encode(event.data)
+            return text if _is_utf8(text) else _encode_ascii(event.data)
         except (TypeError, ValueError, RecursionError) as error:
             raise SessionLogError(
                 f"the event {event.kind} cannot be written as JSON: {error}",
                 where=self._path,
                 fix="let tools and validators return JSON values",
+            ) from error
+
+    def _event(self, kind: str, data: str) -> Event:
+        try:
+            return Event(EventKind(kind), json.loads(data))
+        except ValueError as error:
+            raise SessionLogError(
+                f"an event of the kind {kind!r} cannot be read: {error}",
+                where=self._path,
+                fix="restore the file from a copy, or read it with the version that wrote it",
             ) from error
 
     def _try_insert(self, row: Row) -> bool:
@@ -231,6 +243,17 @@ class SqliteSessionLog:
             where=self._path,
             fix="check that it is a SQLite file in a folder you can write to, and that the disk has room",
         )
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether SQLite takes the text: half of a surrogate pair it does not."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _settle(news: list[tuple[asyncio.Future[None], Exception | None]]) -> None:
