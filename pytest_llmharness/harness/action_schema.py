@@ -37,16 +37,26 @@ def closed(spec: ToolSpec) -> ToolSpec:
 
 
 def with_defaults(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments with the schema's defaults for those that are missing."""
+    """Return the arguments with the schema's defaults for those that are missing.
+
+    They are the tool's own: what it does to them changes neither the schema nor the conversation.
+    """
+    own = {name: _own(value) for name, value in arguments.items()}
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
-        return dict(arguments)
+        return own
     defaults = {
-        name: one["default"]
+        name: _own(one["default"])
         for name, one in properties.items()
         if isinstance(one, Mapping) and "default" in one and name not in arguments
     }
-    return {**arguments, **defaults}
+    return own | defaults
+
+
+def _own(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _own(each) for name, each in value.items()}
+    return [_own(each) for each in value] if isinstance(value, list) else value
 
 
 def action_schema(specs: Iterable[ToolSpec]) -> dict[str, Any]:

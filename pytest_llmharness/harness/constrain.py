@@ -16,6 +16,7 @@ from ..ports.tool import Tool
 from ..schema import Schema
 from .action_schema import action_schema, closed, with_defaults
 from .eager import within
+from .foreign import cancels_us, said
 from .gate.budgets import Account, Charge, quotas
 from .refusal import Refusal
 
@@ -86,6 +87,12 @@ class Toolbox:
                     f"two tools have the name {spec.name!r}",
                     where="Harness(tools=...)",
                     fix="rename one: @tool(name='...')",
+                )
+            if spec.in_doubt == "lookup" and not callable(getattr(tool, "lookup", None)):
+                raise ConfigError(
+                    f"the tool {spec.name!r} says in_doubt='lookup' and has no lookup",
+                    where="Harness(tools=...)",
+                    fix="give it `async def lookup(key) -> str | None`, or in_doubt='halt' or 'idempotent'",
                 )
             self._tools[spec.name] = (tool, spec, Schema(dict(spec.schema)))
         self._clock, self._timeout_s = clock, timeout_s
@@ -162,25 +169,38 @@ class Toolbox:
         return None if refused is None else refused.reason
 
     def spec(self, name: str) -> ToolSpec:
-        """Return the contract of a known tool."""
+        """Return the contract of a known tool.
+
+        Raises:
+            ConfigError: there is no such tool.
+        """
+        if name not in self._tools:
+            raise ConfigError(
+                f"the session has called {name!r}, and this harness has no such tool",
+                where="Harness(tools=...)",
+                fix="resume it with the tools it began with",
+            )
         return self._tools[name][1]
 
     async def dispatch(self, call: ToolCall) -> tuple[str, bool]:
         """Run an admitted call, within the time limit, and return (its text, whether it succeeded)."""
         tool, spec, _ = self._tools[call.name]
-        invoked = tool.invoke(with_defaults(spec.schema, call.arguments))
         try:
+            invoked = tool.invoke(with_defaults(spec.schema, call.arguments))
             value = await (invoked if self._clock is None else within(self._clock, self._timeout_s, invoked))
             return answer_text(value), True
         except TimeoutError as error:
-            late = str(error) or f"the tool did not answer within {self._timeout_s:g} s"
+            late = str(error) or f"the tool did not answer within {self._timeout_s or 0:g} s"
             return f"Error: TimeoutError: {late}", False
-        except Exception as error:  # noqa: BLE001 - a tool may fail in any way; the model is told
-            return f"Error: {type(error).__name__}: {error}", False
+        except BaseException as error:  # a tool may fail in any way; the model is told
+            if cancels_us(error):
+                raise
+            return f"Error: {type(error).__name__}: {said(error)}", False
 
     async def lookup(self, call: ToolCall, key: str) -> str | None:
         """Ask a tool what became of a call of an earlier life; None means that it never took effect."""
-        found = await getattr(self._tools[call.name][0], "lookup")(key)  # noqa: B009 - not in the port
+        asked = getattr(self._tools[call.name][0], "lookup")(key)  # noqa: B009 - not in the port
+        found = await (asked if self._clock is None else within(self._clock, self._timeout_s, asked))
         return None if found is None else answer_text(found)
 
     async def invoke(self, call: ToolCall) -> tuple[Message, bool]:

@@ -8,11 +8,15 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
 from ..domain.event import Event, EventKind
+from ..errors import HarnessError, SessionLogError
 from ..ports.session_log import SessionLog
 from ..ports.tracer import Tracer
+from .foreign import said
 from .observations import told
 from .state import RunState
 from .written import written
+
+_MEND = "make the log writable again, then resume the session"
 
 Listener: TypeAlias = Callable[[Event], Awaitable[None]]
 
@@ -49,15 +53,24 @@ class Journal:
         """
         if self._log is not None and self._turn is not None:
             async with self._turn:
-                event = Event(kind, data)
-                await self._log.append(
-                    data.get("session_id", self.state.session_id), self.state.events, written(event)
-                )
+                await self._append(self._log, Event(kind, data))
                 self.state.apply(kind, data)
         else:
             self.state.apply(kind, data)
         if self._tracer is not None or self._listener is not None:
             await self.tell(kind, **data)
+
+    async def _append(self, log: SessionLog, event: Event) -> None:
+        session_id = event.data.get("session_id", self.state.session_id)
+        try:
+            await log.append(session_id, self.state.events, written(event))
+        except SessionLogError:
+            raise
+        except Exception as error:
+            what, where, fix = f"the event {event.kind} was not written: {said(error)}", "session log", _MEND
+            if isinstance(error, HarnessError):
+                what, where, fix = error.what, error.where, error.fix
+            raise SessionLogError(what, where=where, fix=fix) from error
 
     async def tell(self, kind: EventKind, **data: Any) -> None:
         """Say what happened, where nothing depends on it."""
