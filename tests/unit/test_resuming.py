@@ -122,8 +122,10 @@ def test_a_call_that_is_made_again_is_counted_once(in_doubt: Any) -> None:
     first = ScriptedProvider([ToolCall("pay", {"amount": 1})])
     log = crashed(Stops(EventKind.TOOL_RESULT), provider=first, **parts)
     provider = ScriptedProvider([ToolCall("pay", {"amount": 2}), "done"])
-    assert Harness(provider, session_log=log, **parts).resume("s").content == "done"
+    again = Harness(provider, session_log=log, **parts)
+    assert again.resume("s").content == "done"
     assert told(provider) == ["paid 1", "paid 2"]
+    assert [charge.tool for charge in again.state_at("s").charges] == ["pay", "pay"]
 
 
 def test_a_call_that_a_person_wants_made_again_is_in_its_quota() -> None:
