@@ -8,11 +8,12 @@ export LLMHARNESS_RUST := required
 # Without written bytecode pytest rewrites hypothesis anew in each of the runs inside the tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test bench lint types golden core clean
+.PHONY: help demo test fuzz bench lint types golden core clean
 
 help:
 	@echo "make demo    the example suite: replayed offline, then live on a real model server"
 	@echo "make test    the whole test suite"
+	@echo "make fuzz    10,000 behaviours of a model, every pair of kills (some minutes)"
 	@echo "make bench   every promised speed beside its named peer"
 	@echo "make lint    ruff, floors (import-linter), rustfmt, clippy"
 	@echo "make types   mypy --strict"
@@ -40,6 +41,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -n auto
+
+fuzz: $(READY)
+	LLMHARNESS_FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto -o timeout=3600 \
+	  tests/property/test_outcomes.py tests/unit/test_kill_sweep.py
 
 bench: $(READY)
 	$(BIN)/python -m bench

@@ -249,7 +249,9 @@ class Run:
         if checked.valid:
             await self.succeed(text, checked.value)
             return
-        await self.journal.record(EventKind.VALIDATION_FAILED, call=state.calls, problems=checked.problems)
+        if not state.rejected:  # else an earlier process said so, and got no further
+            facts = {"call": state.calls, "problems": checked.problems}
+            await self.journal.record(EventKind.VALIDATION_FAILED, **facts)
         if state.repairs >= parts.config.max_retries:
             await self.fail(FailureReason.VALIDATION, _exhausted(state, checked))
             return

@@ -45,6 +45,7 @@ class RunState:
         proposed: the calls of the last answer, in order; empty where it had none.
         begun: positions of proposed calls whose execution began.
         results: the answers to proposed calls by position.
+        rejected: whether the last answer was found invalid.
         effects: whether a tool that may write was called.
         charges: every call that ran in the session, for quotas and budgets.
         runs: how many runs the session had, this one among them.
@@ -70,6 +71,7 @@ class RunState:
     begun: set[int] = field(default_factory=set)
     results: dict[int, Message] = field(default_factory=dict)
     answered: bool = False
+    rejected: bool = False
     effects: bool = False
     charges: list[Charge] = field(default_factory=list)
     runs: int = 0
@@ -151,7 +153,7 @@ def _answered(state: RunState, data: Mapping[str, Any]) -> None:
     state.last = last = data["completion"]
     state.usage += last.usage
     state.proposed = last.tool_calls
-    state.answered = True
+    state.answered, state.rejected = True, False
     state.cached |= data.get("cached", False)
     state.stale_age_s = data.get("stale_age_s", state.stale_age_s)
     if not last.tool_calls:
@@ -192,6 +194,7 @@ def _executed(state: RunState, data: Mapping[str, Any]) -> None:
 
 
 def _rejected(state: RunState, data: Mapping[str, Any]) -> None:
+    state.rejected = True
     state.note("rejected", problems=list(data["problems"]))
 
 

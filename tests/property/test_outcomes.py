@@ -311,9 +311,12 @@ def _is_odd(step: Any) -> bool:
     """Whether a step is one thing whole, and another one in chunks: a call's arguments go through JSON."""
     if not isinstance(step, Completion):
         return False
-    if not isinstance(step.text, str) or not isinstance(step.tool_calls, tuple):
+    calls = step.tool_calls
+    if not isinstance(step.text, str) or not isinstance(calls, tuple):
         return True
-    return any(_through_json(call) != call for call in step.tool_calls)
+    return not all(isinstance(call, ToolCall) for call in calls) or any(
+        _through_json(call) != call for call in step.tool_calls
+    )
 
 
 def _through_json(call: ToolCall) -> ToolCall | None:
