@@ -143,7 +143,7 @@ class Calling:
     async def _whole(self, endpoint: Endpoint, prompt: Prompt) -> Completion:
         limit_s = self._parts.config.timeout_seconds
         answer = await within(self._parts.clock, limit_s, endpoint.provider.complete(prompt))
-        return received(answer, endpoint.provider.name)
+        return self._bounded(received(answer, endpoint.provider.name))
 
     async def _streamed(self, endpoint: Endpoint, prompt: Prompt, permit: Permit | None) -> Completion:
         clock, collector, guard = self._parts.clock, ChunkCollector(), self._guard()
@@ -167,7 +167,15 @@ class Calling:
             await tell(EventKind.TEXT_DELTA, call=call, text=rest)
         if not collector.ended and (guard is None or not guard.over):
             raise _cut_off(endpoint.provider.name, collector.text)
-        return received(collector.completion(), endpoint.provider.name)
+        return self._bounded(received(collector.completion(), endpoint.provider.name))
+
+    def _bounded(self, answer: Completion) -> Completion:
+        """Return the answer without its calls where its text ends it: it is cut there, by either face."""
+        guard = self._guard() if answer.tool_calls and answer.text else None
+        if guard is not None:
+            guard.feed(answer.text)
+            guard.close()
+        return answer if guard is None or not guard.over else replace(answer, tool_calls=())
 
     def _guard(self) -> GuardedStream | None:
         guardrails, schema = self._parts.guardrails, self._parts.schema

@@ -279,6 +279,8 @@ class Run:
         """End without an accepted answer."""
         facts |= {"failure_reason": reason.value, "layer": reason.layer, "error": error}
         content = facts.get("partial", self.state.last.text)
+        if "partial" not in facts and self.parts.guardrails is not None:
+            content = self.parts.guardrails.output(content, is_json=self.parts.schema is not None).text
         if isinstance(error, ProviderError):
             facts["user_message"] = self.parts.messages.failed(reason, retry_after_s=error.retry_after_s)
             content = str(error)

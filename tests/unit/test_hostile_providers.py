@@ -534,3 +534,46 @@ def test_max_tool_depth_zero_runs_no_tool(face: Face) -> None:
     provider = ScriptedProvider([ToolCall("look", {"what": "x"})])
     result = face(Harness(provider, tools=[look], config=HarnessConfig(max_tool_depth=0)), "go")
     assert result.metadata["failure_reason"] == "max_tool_depth"
+
+
+@pytest.mark.parametrize(
+    ("guardrails", "text", "reason"),
+    [
+        (Guardrails(action="block"), "my password: hunter2", "output_blocked"),
+        (Guardrails(max_output_size=20), "x" * 21, "output_too_large"),
+        (Guardrails(max_output_size=40, truncate=True), "x" * 41, None),
+    ],
+    ids=["blocked", "too large", "truncated"],
+)
+def test_what_a_text_says_beside_its_calls_is_guarded_too(
+    guardrails: Guardrails, text: str, reason: str | None, face: Face
+) -> None:
+    """D8, D4b: the answer ends where its text may not go on; its calls are not made."""
+    provider = Raw(Completion(text, (ToolCall("look", {"what": "x"}),), "tool_calls"))
+    result = face(Harness(provider, tools=[look], guardrails=guardrails, clock=VirtualClock()), "go")
+    assert result.metadata.get("failure_reason") == reason
+    assert len(provider.prompts) == 1
+    assert "hunter2" not in result.content
+
+
+def test_a_failure_shows_no_more_than_a_success_would(face: Face) -> None:
+    """D8: the last answer of a run that found no valid one is redacted as well."""
+    guarded = Guardrails(secret_names=("password",))
+    says = '{"priority": "password: hunter2"}'
+    schema = {"type": "object", "properties": {"priority": {"type": "integer"}}}
+    config = HarnessConfig(max_retries=0)
+    result = face(
+        Harness(
+            ScriptedProvider([says]), schema=schema, guardrails=guarded, config=config, clock=VirtualClock()
+        ),
+        "go",
+    )
+    assert result.metadata["failure_reason"] == "validation_failed_after_retries"
+    assert "hunter2" not in result.content
+    calls = Completion("password: hunter2", (ToolCall("look", {"what": "x"}),), "tool_calls")
+    config = HarnessConfig(max_tool_depth=0)
+    result = face(
+        Harness(Raw(calls), tools=[look], guardrails=guarded, config=config, clock=VirtualClock()), "go"
+    )
+    assert result.metadata["failure_reason"] == "max_tool_depth"
+    assert "hunter2" not in result.content
