@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
+from time import process_time
 from typing import Any
 
 import pytest
@@ -577,3 +579,16 @@ def test_a_failure_shows_no_more_than_a_success_would(face: Face) -> None:
     )
     assert result.metadata["failure_reason"] == "max_tool_depth"
     assert "hunter2" not in result.content
+
+
+def test_looking_for_circles_takes_no_time() -> None:
+    """B3: three long answers of few different characters must not hold up every other run."""
+    from pytest_llmharness.harness.progress import going_round
+
+    chance = Random(1)
+    texts = ["".join(chance.choice("ab ") for _ in range(2_000)) for _ in range(3)]
+    began = process_time()
+    assert not going_round([(text, ()) for text in texts])
+    assert process_time() - began < 0.5
+    same = "I have looked at the list of the open orders, and there is one that I cannot read. " * 20
+    assert going_round([(f"{same} attempt {n} {'!' * n}", ()) for n in range(3)])
