@@ -104,7 +104,9 @@ class Unspeakable(Exception):
 # --- the model's side ---
 
 
-@pytest.mark.parametrize("answer", [None, "text", b"bytes", 7, {"text": "hi"}, object()], ids=repr)
+@pytest.mark.parametrize(
+    "answer", [None, "text", b"bytes", 7, {"text": "hi"}, object()], ids=lambda value: type(value).__name__
+)
 def test_an_answer_of_the_wrong_kind_is_a_named_failure(answer: Any) -> None:
     """B2: it costs one call and names the adapter."""
 
