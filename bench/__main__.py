@@ -7,7 +7,7 @@ import sys
 
 from .row import HEAD
 
-TOPICS = ("schema", "replay", "loop", "plugin_load")
+TOPICS = ("schema", "repair", "parsing", "replay", "loop", "plugin_load")
 
 
 def main(chosen: list[str]) -> int:

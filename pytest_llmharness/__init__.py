@@ -23,8 +23,16 @@ if TYPE_CHECKING:
     from .errors import CassetteMiss as CassetteMiss
     from .errors import HarnessError as HarnessError
     from .errors import MaxRetriesExceeded as MaxRetriesExceeded
+    from .errors import UnrepairableJSON as UnrepairableJSON
     from .harness.acting import idempotency_key as idempotency_key
     from .harness.config import HarnessConfig as HarnessConfig
+    from .parsing import Coerced as Coerced
+    from .parsing import OutputParser as OutputParser
+    from .parsing import ParsedOutput as ParsedOutput
+    from .parsing import ParseEvent as ParseEvent
+    from .parsing import Repaired as Repaired
+    from .parsing import coerce_json as coerce_json
+    from .parsing import repair_json as repair_json
     from .ports.approver import Approver as Approver
     from .ports.cache import Cache as Cache
     from .ports.clock import Clock as Clock
@@ -46,6 +54,7 @@ _HOMES = {
     "Cache": "ports.cache",
     "CassetteMiss": "errors",
     "Clock": "ports.clock",
+    "Coerced": "parsing",
     "ConversationStore": "ports.store",
     "Harness": "wiring",
     "HarnessConfig": "harness.config",
@@ -54,8 +63,12 @@ _HOMES = {
     "MaxRetriesExceeded": "errors",
     "MemorySessionLog": "adapters.stores.memory_session_log",
     "Message": "domain.message",
+    "OutputParser": "parsing",
+    "ParseEvent": "parsing",
+    "ParsedOutput": "parsing",
     "Provider": "ports.provider",
     "RateLimiter": "ports.limiter",
+    "Repaired": "parsing",
     "Request": "domain.request",
     "Schema": "schema",
     "ScriptedProvider": "adapters.providers.scripted",
@@ -65,11 +78,14 @@ _HOMES = {
     "ToolCall": "domain.tool",
     "ToolSpec": "domain.tool",
     "Tracer": "ports.tracer",
+    "UnrepairableJSON": "errors",
     "Verdict": "schema",
     "Violation": "schema",
     "VirtualClock": "adapters.clocks.virtual",
+    "coerce_json": "parsing",
     "fault": "domain.fault",
     "idempotency_key": "harness.acting",
+    "repair_json": "parsing",
     "tool": "adapters.tools.function",
 }
 
@@ -78,6 +94,7 @@ __all__ = [
     "Cache",
     "CassetteMiss",
     "Clock",
+    "Coerced",
     "ConversationStore",
     "Harness",
     "HarnessConfig",
@@ -86,8 +103,12 @@ __all__ = [
     "MaxRetriesExceeded",
     "MemorySessionLog",
     "Message",
+    "OutputParser",
+    "ParseEvent",
+    "ParsedOutput",
     "Provider",
     "RateLimiter",
+    "Repaired",
     "Request",
     "Schema",
     "ScriptedProvider",
@@ -97,12 +118,15 @@ __all__ = [
     "ToolCall",
     "ToolSpec",
     "Tracer",
+    "UnrepairableJSON",
     "Verdict",
     "Violation",
     "VirtualClock",
     "__version__",
+    "coerce_json",
     "fault",
     "idempotency_key",
+    "repair_json",
     "tool",
 ]
 

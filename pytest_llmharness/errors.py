@@ -60,6 +60,14 @@ class MissingExtra(ConfigError):
     """A feature needs an optional dependency that is not installed."""
 
 
+class CoreMissing(ConfigError):
+    """A feature lives in the compiled core, and this installation has none."""
+
+
+class UnrepairableJSON(HarnessError):
+    """The text holds nothing that can be read as JSON, repaired or not."""
+
+
 class InvalidRequest(HarnessError):
     """The request is refused before any model is called."""
 

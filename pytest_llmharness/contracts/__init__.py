@@ -5,6 +5,7 @@ from __future__ import annotations
 from .approver import ApproverContract
 from .breaker_states import BreakerStatesContract
 from .cache import CacheContract
+from .conversation_store import ConversationStoreContract
 from .limiter import LimiterContract
 from .provider import ProviderContract
 from .session_log import SessionLogContract
@@ -14,6 +15,7 @@ __all__ = [
     "ApproverContract",
     "BreakerStatesContract",
     "CacheContract",
+    "ConversationStoreContract",
     "LimiterContract",
     "ProviderContract",
     "SessionLogContract",

@@ -30,6 +30,7 @@ class EventKind(StrEnum):
     TOOL_RESULT = "tool_result"
     ORCHESTRATE_COMPLETE = "orchestrate_complete"
     RESUMED = "resumed"
+    STORE_ERROR = "store_error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,8 @@ class LLMResult:
         success: whether the answer passed every check.
         retries: model calls beyond the first that a failure made necessary.
         score: quality in 0..1, or None where nothing scored it.
-        metadata: "value" (the validated object), "session_id", "failure_reason", "error", "attempts".
+        metadata: "value" (the validated object), "edits" (what was mended to read it, with the
+            bytes of the answer without its thinking), "session_id", "failure_reason", "error", "attempts".
     """
 
     content: str

@@ -20,7 +20,7 @@ from .degrade.backoff import Backoff
 from .degrade.breaker import Permit
 from .degrade.failure import named
 from .degrade.ladder import Endpoint, FallBack, Ladder, Retry
-from .degrade.service import stale_answer
+from .degrade.stale import stale_answer
 from .eager import within
 from .foreign import cancels_us
 from .guarded_stream import GuardedStream
@@ -52,7 +52,7 @@ class Calling:
             parts.endpoints,
             random=parts.random,
             retries=parts.config.max_retries,
-            backoff=parts.backoff or Backoff(base_s=delay_s, factor=1, jitter_s=0, longest_s=delay_s),
+            backoff=parts.backoff or Backoff(base_s=delay_s, jitter_s=delay_s),
             fallen=journal.state.fallen,
             retried=journal.state.retried,
         )

@@ -22,6 +22,7 @@ from .acting import Acting, Halt
 from .calling import Calling
 from .degrade.failure import reason
 from .journal import Journal, Listener
+from .memory import Memory
 from .normalize import refusal
 from .observations import LLM_CALL, llm_call
 from .parts import Parts
@@ -128,6 +129,7 @@ class Run:
     def __init__(self, parts: Parts, state: RunState, listener: Listener | None) -> None:
         self.parts, self.state = parts, state
         self.journal = Journal(state, log=parts.log, tracer=parts.tracer, listener=listener)
+        self.memory = Memory(parts.store, self.journal)
         self.started_s = parts.clock.now()
         self.steps = {
             Step.PREPARE: self.prepare,
@@ -191,7 +193,7 @@ class Run:
         if refused is not None:
             await self.fail(FailureReason.INVALID_REQUEST, refused, **notes)
             return
-        earlier = [message for message in self.state.messages if message.role != "system"]
+        earlier = await self.memory.recall(self.state)
         messages = opening(request, system=parts.system, schema=parts.schema, history=earlier)
         if parts.context is not None:
             try:
@@ -202,6 +204,7 @@ class Run:
             messages = done.prompt.messages
             notes["context"] = [asdict(report) for report in done.steps]
         await self.journal.record(EventKind.CONTEXT, messages=messages, notes=notes)
+        await self.memory.save(messages[-1])
 
     async def ask(self) -> None:
         """Make one model call."""
@@ -219,6 +222,9 @@ class Run:
             return
         if failure is not None:
             await self.fail(reason(failure), failure)
+            return
+        if self.state.proposed:
+            await self.memory.save(self.state.last.message)
 
     async def use_tools(self) -> None:
         """Run the calls of the last answer, or refuse them."""
@@ -229,6 +235,8 @@ class Run:
         halt = await self.acting.round()
         if halt is not None:
             await self.fail(halt.reason, _halted(self.state, halt))
+            return
+        await self.memory.save(*self.state.answers)
 
     async def check(self) -> None:
         """Accept the answer, or ask for a better one."""
@@ -247,7 +255,7 @@ class Run:
             text = guarded.text
         checked = check(text, parts.schema, parts.validators)
         if checked.valid:
-            await self.succeed(text, checked.value)
+            await self.succeed(text, checked)
             return
         if not state.rejected:  # else an earlier process said so, and got no further
             facts = {"call": state.calls, "problems": checked.problems}
@@ -261,10 +269,11 @@ class Run:
 
     # --- the ends ---
 
-    async def succeed(self, text: str, value: Any) -> None:
+    async def succeed(self, text: str, checked: Check) -> None:
         """End with an accepted answer."""
         await self.calling.keep()
-        await self.end(text, success=True, value=value)
+        await self.memory.save(self.state.last.message)
+        await self.end(text, success=True, value=checked.value, edits=checked.edits)
 
     async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:
         """End at a limit of the settings."""
@@ -292,7 +301,12 @@ class Run:
         accepted = (
             [{"call": state.calls, "model": state.last.model, "outcome": "accepted"}] if success else []
         )
-        told = {"tried": list(state.tried), "cached": state.cached, "degraded": calling.degraded}
+        told = {
+            "tried": list(state.tried),
+            "cached": state.cached,
+            "degraded": calling.degraded,
+            **self.memory.facts,
+        }
         if success and calling.degraded:
             facts["notice"] = calling.notice(state.last.model)
         result = LLMResult(

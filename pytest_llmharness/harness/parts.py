@@ -11,6 +11,7 @@ from ..ports.ids import Ids
 from ..ports.limiter import RateLimiter
 from ..ports.random import Random
 from ..ports.session_log import SessionLog
+from ..ports.store import ConversationStore
 from ..ports.tracer import Tracer
 from ..schema import Schema
 from .config import HarnessConfig
@@ -45,11 +46,12 @@ class Parts:
         cache: answers that are kept; None keeps none.
         limiter: hands out slots for model calls; None means no limit.
         breaker: leaves endpoints alone that fail; None asks them always.
-        backoff: the waits between retries; None means the fixed delay of the settings.
+        backoff: the waits between retries; None lets them grow from the delay of the settings, with jitter.
         messages: what users are told of an outage.
         schema, validators: what an answer must satisfy.
         gate: decides about calls with side effects; None lets all run.
         allowances: what a session may spend on tool calls.
+        store: keeps the turns of conversations; None keeps none beyond the log.
         log: keeps the sessions; None means that none can be resumed.
         tracer: told what happens; None means nobody is.
     """
@@ -74,6 +76,7 @@ class Parts:
     validators: tuple[Validator, ...] = ()
     gate: Gate | None = None
     allowances: tuple[Allowance, ...] = ()
+    store: ConversationStore | None = None
     log: SessionLog | None = None
     tracer: Tracer | None = None
     flight: SingleFlight[Completion] = field(default_factory=SingleFlight)

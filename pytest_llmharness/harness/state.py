@@ -111,6 +111,14 @@ class RunState:
         return sorted(self.begun - self.results.keys())
 
     @property
+    def answers(self) -> list[Message]:
+        """The tool results of the round that has just ended."""
+        last = len(self.messages)
+        while last and self.messages[last - 1].role == "tool":
+            last -= 1
+        return self.messages[last:]
+
+    @property
     def waits(self) -> bool:
         """Whether the run ended only until a person has decided."""
         return self.outcome is not None and self.outcome.metadata.get("failure_reason") in _WAITING

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
-from ..errors import ConfigError
-from ..schema import Schema
+from ..errors import ConfigError, CoreMissing, UnrepairableJSON
+from ..parsing import Edit, OutputParser, repair_json
+from ..schema import Schema, Verdict
 from .foreign import said
 
 Validator: TypeAlias = Callable[[Any], str | None]
 
+_SHOWN_DOUBTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The outcome of checking one answer: no problems means accepted."""
+    """The outcome of checking one answer: no problems means accepted.
+
+    Args:
+        value: the value that was accepted.
+        problems: what is wrong with the answer, a line each.
+        edits: what was mended in the notation of an accepted answer, or passed around it.
+    """
 
     value: Any
     problems: tuple[str, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
     @property
     def valid(self) -> bool:
@@ -28,6 +39,10 @@ class Check:
 
 def check(text: str, schema: Schema | None, validators: Iterable[Validator] = ()) -> Check:
     """Check an answer against the schema, then against each validator.
+
+    An answer that is no JSON is read once more: without its thinking, out of a fence or prose, and
+    with its notation mended (quotes, commas, comments). Where that takes a guess, or would lose or
+    invent anything, the answer is refused, and the problem says where.
 
     Args:
         text: the model's answer.
@@ -39,14 +54,43 @@ def check(text: str, schema: Schema | None, validators: Iterable[Validator] = ()
     Raises:
         ConfigError: a validator returned something else, such as a bool.
     """
-    value: Any = text
-    if schema is not None:
-        verdict = schema.check(text)
-        if not verdict.valid:
-            return Check(None, tuple(verdict.hint().splitlines()) or ("the answer does not fit its schema",))
-        value = verdict.value
-    complaints = tuple(filter(None, (_complaint(validator, value) for validator in validators)))
-    return Check(value, complaints)
+    found = Check(text) if schema is None else _read(text, schema)
+    if not found.valid:
+        return found
+    complaints = tuple(filter(None, (_complaint(validator, found.value) for validator in validators)))
+    return Check(found.value, complaints, found.edits)
+
+
+def _read(text: str, schema: Schema) -> Check:
+    verdict = schema.check(text)
+    if verdict.valid or verdict.violations[0].keyword != "json":
+        return _judged(verdict)
+    try:
+        repaired = repair_json(_thinking_separator().parse(text).text)
+    except (CoreMissing, UnrepairableJSON):
+        return _judged(verdict)
+    if repaired.doubts:
+        return Check(None, (_doubtful(repaired.doubts),))
+    return _judged(schema.check_value(repaired.value), repaired.edits)
+
+
+def _judged(verdict: Verdict, edits: tuple[Edit, ...] = ()) -> Check:
+    if verdict.valid:
+        return Check(verdict.value, (), edits)
+    return Check(None, tuple(verdict.hint().splitlines()) or ("the answer does not fit its schema",))
+
+
+def _doubtful(doubts: tuple[Edit, ...]) -> str:
+    shown = ", ".join(
+        f"{doubt.rule.replace('_', ' ')} at byte {doubt.span[0]}" for doubt in doubts[:_SHOWN_DOUBTS]
+    )
+    return f"the JSON is damaged or cut off ({shown})"
+
+
+@cache
+def _thinking_separator() -> OutputParser:
+    """A parser that knows no calls: it only separates thinking."""
+    return OutputParser(grammars=())
 
 
 def _complaint(validator: Validator, value: Any) -> str | None:

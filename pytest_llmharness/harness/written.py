@@ -8,12 +8,17 @@ from typing import Any
 from .. import errors
 from ..domain.completion import Completion
 from ..domain.event import Event, EventKind
-from ..domain.message import Message, TextPart
+from ..domain.message_json import (
+    call_from_json,
+    call_to_json,
+    message_from_json,
+    message_to_json,
+)
 from ..domain.request import Request
 from ..domain.result import LLMResult
-from ..domain.tool import ToolCall
 from ..domain.usage import Timing, Usage
 from ..errors import HarnessError, SessionLogError
+from ..parsing import Edit
 from .json_form import json_form
 
 VERSION = 1
@@ -57,33 +62,10 @@ def read(event: Event) -> Event:
     return Event(event.kind, live)
 
 
-def _call(call: ToolCall) -> dict[str, Any]:
-    return {"name": call.name, "arguments": call.arguments, "id": call.id, "raw": call.raw_arguments}
-
-
-def _to_call(data: Mapping[str, Any]) -> ToolCall:
-    return ToolCall(data["name"], data["arguments"], data["id"], data["raw"])
-
-
-def _message(message: Message) -> dict[str, Any]:
-    parts = [part.text if isinstance(part, TextPart) else _call(part) for part in message.parts]
-    return {
-        "role": message.role,
-        "parts": parts,
-        "tool_call_id": message.tool_call_id,
-        "tool_name": message.tool_name,
-    }
-
-
-def _to_message(data: Mapping[str, Any]) -> Message:
-    parts = [TextPart(part) if isinstance(part, str) else _to_call(part) for part in data["parts"]]
-    return Message(data["role"], parts, tool_call_id=data["tool_call_id"], tool_name=data["tool_name"])
-
-
 def _completion(completion: Completion) -> dict[str, Any]:
     return {
         "text": completion.text,
-        "tool_calls": [_call(call) for call in completion.tool_calls],
+        "tool_calls": [call_to_json(call) for call in completion.tool_calls],
         "finish": completion.finish,
         "usage": [completion.usage.tokens_in, completion.usage.tokens_out],
         "timing": [completion.timing.ttft_ms, completion.timing.total_ms],
@@ -94,7 +76,7 @@ def _completion(completion: Completion) -> dict[str, Any]:
 def _to_completion(data: Mapping[str, Any]) -> Completion:
     return Completion(
         text=data["text"],
-        tool_calls=tuple(map(_to_call, data["tool_calls"])),
+        tool_calls=tuple(map(call_from_json, data["tool_calls"])),
         finish=data["finish"],
         usage=Usage(*data["usage"]),
         timing=Timing(*data["timing"]),
@@ -105,14 +87,14 @@ def _to_completion(data: Mapping[str, Any]) -> Completion:
 def _request(request: Request) -> dict[str, Any]:
     return {
         "text": json_form(request.text),
-        "history": [_message(message) for message in request.history],
+        "history": [message_to_json(message) for message in request.history],
         "session_id": request.session_id,
         "metadata": json_form(request.metadata),
     }
 
 
 def _to_request(data: Mapping[str, Any]) -> Request:
-    history = tuple(map(_to_message, data["history"]))
+    history = tuple(map(message_from_json, data["history"]))
     return Request(data["text"], history, data["session_id"], data["metadata"])
 
 
@@ -135,36 +117,35 @@ def _to_error(data: Mapping[str, Any]) -> HarnessError:
     return made
 
 
+_FACTS = (
+    *("content", "model", "tokens_in", "tokens_out", "duration_ms", "ttft_ms"),
+    *("success", "retries", "score"),
+)
+
+
 def _result(result: LLMResult) -> dict[str, Any]:
     metadata = {
         str(name): _error(value) if isinstance(value, HarnessError) else json_form(value)
         for name, value in result.metadata.items()
+        if name != "edits"
     }
-    facts = (
-        "content",
-        "model",
-        "tokens_in",
-        "tokens_out",
-        "duration_ms",
-        "ttft_ms",
-        "success",
-        "retries",
-        "score",
-    )
-    return {**{name: getattr(result, name) for name in facts}, "metadata": metadata}
+    if "edits" in result.metadata:
+        metadata["edits"] = [[*edit.span, edit.rule] for edit in result.metadata["edits"]]
+    return {**{name: getattr(result, name) for name in _FACTS}, "metadata": metadata}
 
 
 def _to_result(data: Mapping[str, Any]) -> LLMResult:
     metadata = dict(data["metadata"])
     if isinstance(metadata.get("error"), dict) and "type" in metadata["error"]:
         metadata["error"] = _to_error(metadata["error"])
+    if "edits" in metadata:
+        metadata["edits"] = tuple(Edit((start, end), rule) for start, end, rule in metadata["edits"])
     return LLMResult(**{**data, "metadata": metadata})
 
 
 _WRITE: Mapping[str, Callable[[Any], Any]] = {
     "request": _request,
-    "messages": lambda messages: [_message(message) for message in messages],
-    "message": _message,
+    "messages": lambda messages: [message_to_json(message) for message in messages],
     "completion": _completion,
     "error": _error,
     "result": _result,
@@ -172,8 +153,7 @@ _WRITE: Mapping[str, Callable[[Any], Any]] = {
 }
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "request": _to_request,
-    "messages": lambda messages: tuple(map(_to_message, messages)),
-    "message": _to_message,
+    "messages": lambda messages: tuple(map(message_from_json, messages)),
     "completion": _to_completion,
     "error": _to_error,
     "result": _to_result,

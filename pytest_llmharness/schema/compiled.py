@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ..errors import ConfigError, InvalidSchema
 from . import hint, phrase, source
+from .stream import Machine, SchemaStream
 from .verdict import Verdict, Violation
 
 if TYPE_CHECKING:
+    from .._native._core import Findings
     from .._native._core import _Finding as Finding
 
 Formats: TypeAlias = bool | Mapping[str, Callable[[str], object]]
@@ -27,12 +29,21 @@ engines = ["rust", "python"]
 class Engine(Protocol):
     """What compiles a schema and checks texts against it."""
 
-    def accepts(self, text: str | bytes, /) -> bool:
-        """Whether the text is JSON that satisfies the schema."""
+    @property
+    def accepts(self) -> Callable[[str | bytes], bool]:
+        """Whether a text is JSON that satisfies the schema."""
         ...
 
-    def check(self, text: str | bytes, /) -> list[Finding]:
-        """Everything that is wrong with the text."""
+    def accepts_value(self, value: object, /) -> bool | None:
+        """Whether a Python value satisfies the schema; None where it takes a slower look."""
+        ...
+
+    def stream(self) -> Machine:
+        """A fresh check of a text that arrives in chunks."""
+        ...
+
+    def check(self, text: str | bytes, /) -> Findings | list[Finding]:
+        """Everything that is wrong with the text, in its order."""
         ...
 
 
@@ -54,7 +65,8 @@ class Schema:
     Attributes:
         accepts: (text: str | bytes) -> bool: whether the text is JSON that satisfies the schema.
             With the core it is the native method itself and makes no Python objects.
-        engine: "rust", or "python" where the core is missing or cannot do what is asked.
+        engine: "rust"; "rust+fallback" where a keyword of the schema is left to the `jsonschema`
+            crate inside the core; "python" where the core is missing or cannot do what is asked.
 
     Raises:
         InvalidSchema: the schema is none, or refers to what is not there.
@@ -62,11 +74,24 @@ class Schema:
         MissingExtra: `schema` is a Python type and pydantic is not installed.
     """
 
-    __slots__ = ("__weakref__", "_check", "_draft", "_formats", "_registry", "_text", "accepts", "engine")
+    __slots__ = (
+        "__weakref__",
+        "_accepts_value",
+        "_check",
+        "_draft",
+        "_formats",
+        "_registry",
+        "_stream",
+        "_text",
+        "accepts",
+        "engine",
+    )
 
     accepts: Callable[[str | bytes], bool]
     engine: str
-    _check: Callable[[str | bytes], list[Finding]]
+    _accepts_value: Callable[[object], bool | None]
+    _check: Callable[[str | bytes], Findings | list[Finding]]
+    _stream: Callable[[], Machine]
     _text: str
     _draft: str | None
     _formats: Formats
@@ -101,6 +126,8 @@ class Schema:
             "accepts": engine.accepts,
             "engine": name,
             "_check": engine.check,
+            "_accepts_value": engine.accepts_value,
+            "_stream": engine.stream,
             "_text": text,
             "_draft": draft,
             "_formats": formats,
@@ -119,19 +146,27 @@ class Schema:
         """Return the verdict on JSON text, with everything that is wrong with it."""
         return Verdict(text, self._check(text))
 
+    def stream(self) -> SchemaStream:
+        """Return a fresh check of a text that arrives in chunks."""
+        return SchemaStream(self._stream())
+
     def accepts_value(self, value: Any) -> bool:
         """Whether a Python object, as JSON, satisfies the schema."""
-        return source.first_inexpressible(value) is None and self.accepts(json.dumps(value))
+        verdict = self._accepts_value(value)
+        if verdict is None:
+            return source.first_inexpressible(value) is None and self.accepts(json.dumps(value))
+        return verdict
 
     def check_value(self, value: Any) -> Verdict:
         """Return the verdict on a Python object; what JSON cannot express is a violation."""
-        found = source.first_inexpressible(value)
+        text = source.json_of(value)
+        found = source.first_inexpressible(value) if text is None else None
         if found is None:
-            text = json.dumps(value)
+            text = json.dumps(value) if text is None else text
             return Verdict(text, self._check(text), value)
         pointer, what, why = found
         line = hint.of_inexpressible(pointer, what, why)
-        return Verdict("", (), value, (Violation(pointer, "", "json", "a JSON value", what, line),))
+        return Verdict("", [], value, (Violation(pointer, "", "json", "a JSON value", what, line),))
 
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Schema cannot be changed (tried to set {name!r})")
@@ -159,7 +194,8 @@ def _engine(
         except ImportError:
             pass
         else:
-            return "rust", RustEngine(text, draft, formats, registry)
+            engine = RustEngine(text, draft, formats, registry)
+            return "rust" if engine.is_own else "rust+fallback", engine
     from .fallback import PythonEngine
 
     try:
@@ -209,7 +245,7 @@ def _broken(schema: Any, finding: Finding) -> InvalidSchema:
             f"{hint.parts_of(pointer)[-1] if isinstance(value, dict) else value!r} is no regular expression"
         )
         return InvalidSchema(what, where=where, fix=_PATTERN_FIX)
-    [(*_, got, line, _)] = hint.explained(schema, [finding])
+    *_, got, line, _ = hint.explained(schema, finding)
     what = f"{got} is not allowed at {pointer or 'the root'} of a JSON Schema"
     return InvalidSchema(what, where=where, fix=line.replace(phrase.WHOLE, "the schema"))
 

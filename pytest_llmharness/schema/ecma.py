@@ -6,7 +6,8 @@ import re
 from functools import lru_cache
 
 _SPACE = r"\t\n\v\f\r \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-_PIECE = re.compile(r"\\c[A-Za-z]|\\k<|\\u\{[0-9A-Fa-f]{1,6}\}|\\.|\(\?<(?![=!])|.", re.DOTALL)
+_PAIR = r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_PIECE = re.compile(_PAIR + r"|\\c[A-Za-z]|\\k<|\\u\{[0-9A-Fa-f]{1,6}\}|\\.|\(\?<(?![=!])|.", re.DOTALL)
 _OUTSIDE = {
     "$": r"\Z",
     ".": r"[^\n\r\u2028\u2029]",
@@ -47,6 +48,9 @@ def _inside(piece: str) -> str:
 def _character(piece: str) -> str:
     if piece.startswith(r"\c"):
         return f"\\x{ord(piece[2]) % 32:02x}"
+    if piece.startswith(r"\u") and piece.count("u") == 2:
+        units = bytes.fromhex(piece.replace(r"\u", ""))
+        return re.escape(units.decode("utf-16-be"))
     if piece.startswith(r"\u{"):
         return re.escape(chr(int(piece[3:-1], 16)))
     return "/" if piece == r"\/" else piece

@@ -17,7 +17,9 @@ from jsonschema.validators import extend
 
 from ..errors import ConfigError, HarnessError
 from . import descent, dialect, references, text
+from .order import in_order
 from .references import pointer
+from .stream import BufferedStream
 
 if TYPE_CHECKING:
     from .._native._core import _Finding as Finding
@@ -39,7 +41,7 @@ class PythonEngine:
         self._places: dict[int, str] = {}
         descent.run.set(descent.Run(remember=False))
         for error in extended(kind.META_SCHEMA).iter_errors(root):
-            raise ValueError("invalid", "", self._finding(error))
+            raise ValueError("invalid", "", self._finding(error, root))
         references.forget_dialect([root, *others.values()], draft)
         self._places = references.places_of([root, *others.values()])
         known = references.registry_of(others, draft)
@@ -51,24 +53,32 @@ class PythonEngine:
         """Whether the text is JSON that satisfies the schema."""
         return not self._findings(source, at_most=1)
 
+    def accepts_value(self, value: object, /) -> None:  # noqa: ARG002 - the core's signature
+        """Leave values to the slower look: this engine has no faster one."""
+
+    def stream(self) -> BufferedStream:
+        """Return a check of a text that arrives in chunks, which tells little before its end."""
+        return BufferedStream(self.accepts)
+
     def check(self, source: str | bytes, /) -> list[Finding]:
         """Everything that is wrong with the text; an empty list where it is valid."""
         return self._findings(source, at_most=None)
 
     def _findings(self, source: str | bytes, at_most: int | None) -> list[Finding]:
         try:
-            value = text.read(_checked(source), integer=_integer)
+            value = text.read(_checked(source))
         except text.NoJson:
             return [("", "", "json", "null", [], None)]
         descent.run.set(descent.Run(self._remember))
         try:
-            return [self._finding(error) for error in islice(self._validator.iter_errors(value), at_most)]
+            errors = islice(self._validator.iter_errors(value), at_most)
+            return in_order(value, (self._finding(error, value) for error in errors))
         except HarnessError:
             raise
         except Exception:  # noqa: BLE001 - the package's own faults, deep recursion among them, reject
             return [("", "", "schema", "null", [], None)]
 
-    def _finding(self, error: ValidationError) -> Finding:
+    def _finding(self, error: ValidationError, value: Any) -> Finding:
         keyword = "false" if error.validator is None else str(error.validator)
         expected = descent.expected_of(error)
         return (
@@ -76,7 +86,7 @@ class PythonEngine:
             self._place(error, keyword, expected),
             keyword,
             json.dumps(expected, sort_keys=True, ensure_ascii=False, separators=(",", ":")),
-            self._branches(error),
+            self._branches(error, value),
             None,
         )
 
@@ -88,18 +98,18 @@ class PythonEngine:
             keyword = expected["keyword"]
         return f"{home}/{keyword}"
 
-    def _branches(self, error: ValidationError) -> list[list[Finding]]:
+    def _branches(self, error: ValidationError, value: Any) -> list[list[Finding]]:
         if error.validator not in ("anyOf", "oneOf") or not error.context:
             return []
         branches: list[list[Finding]] = [[] for _ in error.validator_value]  # type: ignore[union-attr]
         for each in error.context:
-            branches[int(each.relative_schema_path[0])].append(self._finding(each))
-        return branches
+            branches[int(each.relative_schema_path[0])].append(self._finding(each, value))
+        return [in_order(value, branch) for branch in branches]
 
 
 def _read(uri: str, document: str) -> Any:
     try:
-        return text.read(document, integer=_integer)
+        return text.read(document)
     except text.NoJson:
         raise ValueError("json", uri, None) from None
 
@@ -108,12 +118,6 @@ def _checked(source: object) -> str | bytes:
     if isinstance(source, (str, bytes)):
         return source
     raise TypeError(f"the text to check must be str or bytes, not {type(source).__name__}")
-
-
-def _integer(digits: str) -> int | float:
-    """Keep what fits 64 bits exact, as the core does."""
-    number = int(digits)
-    return number if -(2**63) <= number < 2**64 else float(digits)
 
 
 def _format_checker(kind: Any, formats: Formats) -> jsonschema.FormatChecker | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import phrase, text
@@ -25,19 +25,12 @@ MAX_LINE = 300
 _TOLD_APART = 3
 
 
-def explained(value: Any, findings: Sequence[Finding]) -> Iterator[Explained]:
-    """Yield (pointer, schema pointer, keyword, expected, got, hint, span), in the value's order."""
-    places = _Places()
-    told = set()
-    for finding in sorted(findings, key=lambda finding: places.order(value, finding)):
-        pointer, schema_pointer, keyword, expected, _, span = finding
-        there = at(value, pointer)
-        line = clipped(_on_one_line(_line(finding, value, places)), MAX_LINE)
-        words = clipped(_on_one_line(phrase.expectation(keyword, json.loads(expected))), MAX_LINE)
-        found = (pointer, schema_pointer, keyword, words, shown(there), line, span)
-        if found not in told:
-            told.add(found)
-            yield found
+def explained(value: Any, finding: Finding) -> Explained:
+    """Return (pointer, schema pointer, keyword, expected, got, hint, span) of one finding."""
+    pointer, schema_pointer, keyword, expected, _, span = finding
+    line = clipped(_on_one_line(_line(finding, value)), MAX_LINE)
+    words = clipped(_on_one_line(phrase.expectation(keyword, json.loads(expected))), MAX_LINE)
+    return pointer, schema_pointer, keyword, words, shown(at(value, pointer)), line, span
 
 
 def of_no_json(source: str | bytes) -> tuple[str, str]:
@@ -114,14 +107,14 @@ def at(value: Any, pointer: str) -> Any:
     return value
 
 
-def _line(finding: Finding, value: Any, places: _Places) -> str:
+def _line(finding: Finding, value: Any) -> str:
     pointer, _, keyword, expected, _, _ = finding
     if keyword in ("anyOf", "oneOf"):
-        return _of_alternatives(finding, value, places)
+        return _of_alternatives(finding, value)
     return phrase.sentence(_subject(value, pointer), keyword, json.loads(expected), at(value, pointer))
 
 
-def _of_alternatives(finding: Finding, value: Any, places: _Places) -> str:
+def _of_alternatives(finding: Finding, value: Any) -> str:
     """Explain the alternative that the value came closest to."""
     pointer, _, keyword, _, branches, _ = finding
     subject = _subject(value, pointer)
@@ -140,8 +133,7 @@ def _of_alternatives(finding: Finding, value: Any, places: _Places) -> str:
     nearest = min(failed, key=lambda branch: _distance(branch, pointer), default=[])
     if not nearest:
         return phrase.sentence(subject, keyword, None, at(value, pointer))
-    ordered = sorted(nearest, key=lambda each: places.order(value, each))
-    lines = dict.fromkeys(_line(each, value, places) for each in ordered)
+    lines = dict.fromkeys(_line(each, value) for each in nearest)
     return "; ".join(list(lines)[:_TOLD_APART])
 
 
@@ -200,28 +192,3 @@ def _subject(value: Any, pointer: str) -> str:
     a_field = len(parts) - 1 not in only
     told = (name for depth, name in enumerate(names) if name and not (a_field and only.get(depth)))
     return ", ".join(told) or phrase.WHOLE
-
-
-class _Places:
-    """Where things stand in a value, so that violations come in its order."""
-
-    def __init__(self) -> None:
-        self._positions: dict[int, dict[str, int]] = {}
-
-    def order(self, value: Any, finding: Finding) -> tuple[list[int], str, str]:
-        place = []
-        for part in parts_of(finding[0]):
-            if isinstance(value, dict):
-                place.append(self._position(value, part))
-                value = value.get(part)
-            elif isinstance(value, list) and part.isdecimal() and int(part) < len(value):
-                place.append(int(part))
-                value = value[int(part)]
-        return place, finding[2], finding[3]
-
-    def _position(self, members: dict[str, Any], key: str) -> int:
-        known = self._positions.get(id(members))
-        if known is None:
-            known = {name: number for number, name in enumerate(members)}
-            self._positions[id(members)] = known
-        return known.get(key, len(known))

@@ -44,6 +44,15 @@ def text_of(schema: Any) -> str:
     )
 
 
+def json_of(value: Any) -> str | None:
+    """Return the JSON text of a value at once, where the core is there and the value is plain."""
+    try:
+        from .._native import _core
+    except ImportError:
+        return None
+    return _core.json_of(value)
+
+
 def first_inexpressible(value: Any, pointer: str = "", depth: int = 0) -> tuple[str, str, str] | None:
     """Find what JSON cannot express: (pointer, what is there, why not), or None.
 
@@ -99,6 +108,9 @@ def _checked_text(schema: str | bytes) -> str:
 def _dumped(schema: Any) -> str:
     if isinstance(schema, Mapping) and not isinstance(schema, dict):
         schema = dict(schema)
+    written = json_of(schema)
+    if written is not None:
+        return written
     found = first_inexpressible(schema)
     if found:
         pointer, what, why = found

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import HarnessError
 from . import hint, text
+from .hint import Explained
 
 if TYPE_CHECKING:
+    from .._native._core import Findings
     from .._native._core import _Finding as Finding
 
 MAX_HINT_BYTES = 1024
@@ -19,8 +20,25 @@ class Unread:
     """Stands for a value that has not been asked for yet."""
 
 
+class _Late:
+    """What is put into words when it is first read: most verdicts are only counted or tested."""
+
+    __slots__ = ("_origin",)
+
+    _origin: tuple[Verdict, int]
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_origin":
+            raise AttributeError(name)
+        verdict, number = self._origin
+        for slot, fact in zip(Violation.__match_args__, verdict._explained(number), strict=True):
+            object.__setattr__(self, slot, fact)
+        object.__delattr__(self, "_origin")
+        return object.__getattribute__(self, name)
+
+
 @dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(_Late):
     """One reason why a value is invalid.
 
     Args:
@@ -31,7 +49,8 @@ class Violation:
         expected: what is asked for, in words or JSON.
         got: what is there, as JSON of at most 80 characters.
         hint: how to mend it: one imperative line for whoever wrote the value.
-        span: byte range (start, end) in the text, where it is known.
+        span: byte range (start, end) in the UTF-8 of the text, where it is known; no part of a
+            comparison.
     """
 
     pointer: str
@@ -40,17 +59,30 @@ class Violation:
     expected: str
     got: str
     hint: str
-    span: tuple[int, int] | None = None
+    span: tuple[int, int] | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """The outcome of checking one value; true where it is valid."""
 
+    __slots__ = ("_findings", "_text", "_value", "_violations")
+
     _text: str | bytes
-    _findings: Sequence[Finding]
-    _value: Any = field(default=Unread, compare=False)
-    _violations: tuple[Violation, ...] | None = field(default=None, compare=False)
+    _findings: Findings | list[Finding]
+    _value: Any
+    _violations: tuple[Violation, ...] | None
+
+    def __init__(
+        self,
+        text: str | bytes,
+        findings: Findings | list[Finding],
+        value: Any = Unread,
+        violations: tuple[Violation, ...] | None = None,
+    ) -> None:
+        _set_text(self, text)
+        _set_findings(self, findings)
+        _set_value(self, value)
+        _set_violations(self, violations)
 
     @property
     def valid(self) -> bool:
@@ -61,7 +93,7 @@ class Verdict:
     def violations(self) -> tuple[Violation, ...]:
         """Everything that is wrong, in the order of the text; empty where it is valid."""
         if self._violations is None:
-            object.__setattr__(self, "_violations", self._explained())
+            _set_violations(self, _unfilled(self._findings, self))
         return self._violations or ()
 
     @property
@@ -72,7 +104,7 @@ class Verdict:
             HarnessError: the text is no JSON.
         """
         if self._value is Unread:
-            object.__setattr__(self, "_value", self._read())
+            _set_value(self, self._read())
         return self._value
 
     def hint(self) -> str:
@@ -90,10 +122,30 @@ class Verdict:
                 fix="read it only where the text is JSON; verdict.hint() says what is wrong with the text",
             ) from None
 
-    def _explained(self) -> tuple[Violation, ...]:
-        if any(finding[2] == "json" for finding in self._findings):
-            return (Violation("", "", "json", "JSON", *hint.of_no_json(self._text)),)
-        return tuple(Violation(*each) for each in hint.explained(self.value, self._findings))
+    def _explained(self, number: int) -> Explained:
+        finding = self._findings[number]
+        if finding[2] == "json":
+            return "", "", "json", "JSON", *hint.of_no_json(self._text), None
+        return hint.explained(self.value, finding)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Verdict):
+            return NotImplemented
+        return self._text == other._text and self.violations == other.violations
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenInstanceError(f"a Verdict cannot be changed (tried to set {name!r})")
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"a Verdict cannot be changed (tried to delete {name!r})")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        violations = self.violations if self._text == "" else None
+        value = None if self._value is Unread else (self._value,)
+        return _revived, (self._text, list(self._findings), value, violations)
 
     def __bool__(self) -> bool:
         return self.valid
@@ -102,3 +154,29 @@ class Verdict:
         if self.valid:
             return "Verdict(valid=True)"
         return f"Verdict(valid=False, hint={self.hint()!r})"
+
+
+_set_text = Verdict.__dict__["_text"].__set__
+_set_findings = Verdict.__dict__["_findings"].__set__
+_set_value = Verdict.__dict__["_value"].__set__
+_set_violations = Verdict.__dict__["_violations"].__set__
+
+
+def _unfilled(findings: Findings | list[Finding], verdict: Verdict) -> tuple[Violation, ...]:
+    """Return a violation for each finding, to be filled when it is read."""
+    if not isinstance(findings, list):
+        return findings.unfilled(Violation, verdict)
+    found = [object.__new__(Violation) for _ in findings]
+    for number, violation in enumerate(found):
+        object.__setattr__(violation, "_origin", (verdict, number))
+    return tuple(found)
+
+
+def _revived(
+    source: str | bytes,
+    findings: list[Finding],
+    value: tuple[Any] | None,
+    violations: tuple[Violation, ...] | None,
+) -> Verdict:
+    """Make a verdict again from what was pickled."""
+    return Verdict(source, findings, value[0] if value else Unread, violations)

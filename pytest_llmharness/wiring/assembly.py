@@ -14,17 +14,21 @@ from ..harness.context.assembler import ContextAssembler
 from ..harness.degrade.ladder import Endpoint
 from ..harness.degrade.messages import Messages
 from ..harness.gate.budgets import Allowance
+from ..harness.gate.decision import Gate
 from ..harness.guardrails import Guardrails
 from ..harness.normalize import Normalizer
 from ..harness.observations import SafeTracer
 from ..harness.parts import Parts
 from ..harness.validate import Validator
+from ..ports.approver import Approver
 from ..ports.cache import Cache
 from ..ports.clock import Clock
+from ..ports.counter import TokenCounter
 from ..ports.ids import Ids
 from ..ports.limiter import RateLimiter
 from ..ports.provider import Provider
 from ..ports.random import Random
+from ..ports.retriever import Retriever
 from ..ports.tool import Tool
 from ..ports.tracer import Tracer
 from ..schema import Schema
@@ -50,6 +54,10 @@ def assembled(
     clock: Clock | None,
     ids: Ids | None,
     random: Random | None,
+    approver: Approver | None,
+    counter: TokenCounter | None,
+    retriever: Retriever | None,
+    gate: Gate | None,
     session_log: Any,
     **as_given: Any,
 ) -> Parts:
@@ -68,7 +76,8 @@ def assembled(
         config=config,
         normalizer=normalizer or Normalizer(),
         guardrails=_guardrails(config) if guardrails is None else guardrails,
-        context=context or ContextAssembler(),
+        context=context or ContextAssembler(counter=counter, retriever=retriever),
+        gate=Gate(approver=approver) if gate is None and approver is not None else gate,
         toolbox=Toolbox(tools, allowed, clock=clock, timeout_s=config.tool_timeout_seconds),
         cache=_cache(config, clock) if cache is None else cache,
         limiter=_limiter(config, clock) if limiter is None else limiter,

@@ -23,13 +23,17 @@ from ..harness.normalize import Normalizer, as_request
 from ..harness.orchestrator import Orchestrator
 from ..harness.state import RunState
 from ..harness.validate import Validator
+from ..ports.approver import Approver
 from ..ports.cache import Cache
 from ..ports.clock import Clock
+from ..ports.counter import TokenCounter
 from ..ports.ids import Ids
 from ..ports.limiter import RateLimiter
 from ..ports.provider import Provider
 from ..ports.random import Random
+from ..ports.retriever import Retriever
 from ..ports.session_log import SessionLog
+from ..ports.store import ConversationStore
 from ..ports.tool import Tool
 from ..ports.tracer import Tracer
 from .assembly import assembled
@@ -56,15 +60,19 @@ class Harness:
         context: gives the prompt its knowledge and trims the history; None means `ContextAssembler()`.
         guardrails: what may not come in or go out; None means no guard.
         constraints: what a session may do with the tools.
-        gate: decides about calls with side effects; None lets all run.
+        gate: decides about calls with side effects; None lets all run, but where there is an approver.
+        approver: the person whom the default rules of a gate ask.
         allowances: what a session may spend on tool calls.
         cache, limiter, breaker, backoff: around the model call; None leaves each out.
         messages: what users are told of an outage; None means the plain texts.
+        store: keeps the turns of conversations, by `Request.session_id`.
         session_log: keeps every step, so that a session can be resumed; None keeps none.
         tracer: is told what happens; None means nobody is.
         clock: the time; None means the system clock.
         ids: makes session ids; None means random ones.
         random: chance, for waits; None means `random.Random()`.
+        counter: counts tokens for the context; None estimates them.
+        retriever: finds what a request needs to know; None means nothing is looked up.
     """
 
     def __init__(
@@ -82,17 +90,21 @@ class Harness:
         guardrails: Guardrails | None = None,
         constraints: Constraints | None = None,
         gate: Gate | None = None,
+        approver: Approver | None = None,
         allowances: Iterable[Allowance] = (),
         cache: Cache | None = None,
         limiter: RateLimiter | None = None,
         breaker: Breaker | None = None,
         backoff: Backoff | None = None,
         messages: Messages | None = None,
+        store: ConversationStore | None = None,
         session_log: SessionLog | None = None,
         tracer: Tracer | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
         random: Random | None = None,
+        counter: TokenCounter | None = None,
+        retriever: Retriever | None = None,
     ) -> None:
         settings = dict(locals())
         del settings["self"]

@@ -15,6 +15,12 @@ PAGES = [
     page.read_text(encoding="utf-8") for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 ]
 BLOCKS = [block for page in PAGES for block in re.findall(r"```python\n# (\S+)\n(.*?)```", page, re.DOTALL)]
+# Blocks without a file name are scripts that assert what they show.
+SCRIPTS = [
+    block
+    for page in PAGES
+    for block in re.findall(r"^```python\n(?!# )(.*?)^```", page, re.DOTALL | re.MULTILINE)
+]
 
 
 def _paste(pytester: pytest.Pytester, name: str) -> None:
@@ -29,7 +35,15 @@ def test_every_block_is_a_file_that_is_run_here() -> None:
         "test_mine.py",
         "test_my_provider.py",
     ]
-    assert sum(page.count("```python") for page in PAGES) == len(BLOCKS)
+    blocks = sum(len(re.findall(r"^```python$", page, re.MULTILINE)) for page in PAGES)
+    assert blocks == len(BLOCKS) + len(SCRIPTS)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_of_the_docs_holds(script: str) -> None:
+    """As pasted, its assertions pass."""
+    assert "assert " in script
+    exec(compile(script, "docs", "exec"), {})
 
 
 def test_the_first_test_passes_offline_in_twenty_lines(pytester: pytest.Pytester) -> None:

@@ -257,7 +257,7 @@ def check(result: LLMResult, making: dict[str, Any]) -> None:
     if result.success:
         assert "failure_reason" not in metadata
         result.unwrap()
-        assert making["schema"] is None or Schema(PRIORITY).accepts(result.content)
+        assert making["schema"] is None or Schema(PRIORITY).accepts_value(result.unwrap())
         return
     reason = FailureReason(metadata["failure_reason"])
     assert metadata["layer"] == reason.layer
@@ -339,7 +339,7 @@ def test_any_stream_ends_in_the_declared_outcomes(script: Any, making: Any, extr
 mendable = st.sampled_from(
     [fault.hang(), fault.rate_limit(), fault.server_error(), fault.refuse_connection(), fault.cut("x")]
 )
-wrong = st.sampled_from(["", "no", "[]", '{"priority": "1"}', "x\ud800", '{"priority": 1}}'])
+wrong = st.sampled_from(["", "no", "[]", '{"priority": "1"}', "x\ud800"])
 rounds = st.builds(
     ToolCall, st.just("look"), st.fixed_dictionaries({"what": st.text(max_size=5)}), st.just("1")
 )

@@ -490,7 +490,7 @@ def test_an_exhausted_script_is_told_and_not_retried(stream: bool) -> None:
     """400, because every client retries a 500."""
     with ModelServer(["x"]) as server:
         assert text_of(sync_chat(server, stream=stream)) == "x"
-        with pytest.raises(ollama.ResponseError, match="the script has 1 steps, and call 2") as caught:
+        with pytest.raises(ollama.ResponseError, match="the script has 1 step, and call 2") as caught:
             sync_chat(server, stream=stream)
     assert caught.value.status_code == 400
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from dataclasses import dataclass
 from datetime import date
@@ -112,6 +113,48 @@ def test_repair_prompt_carries_the_output_and_the_violation() -> None:
         "Your previous output was invalid because: Validation error: field 'damage_cap' must be a number "
         "(e.g., 500000), not a currency string. Please retry."
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "rules"),
+    [
+        ('{"priority": 3}', []),
+        ('Here you are:\n```json\n{"priority": 3}\n```\nAnything else?', ["code_fence", "text_around"]),
+        ('<think>Is it {"priority": 1}? No.</think>{"priority": 3}', []),
+        ("{'priority': 3,} // done", ["single_quotes", "extra_comma", "comment"]),
+    ],
+)
+def test_a_readable_answer_is_no_reason_to_ask_again(answer: str, rules: list[str]) -> None:
+    """Fences, prose, thinking and notation are passed in one call; the receipts name each change."""
+    result, provider, _ = run([answer], schema=PRIORITY)
+    assert result.unwrap() == {"priority": 3}
+    assert len(provider.prompts) == 1
+    assert result.content == answer
+    assert {edit.rule for edit in result.metadata["edits"]} == set(rules)
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ('{"priority": 3', "the JSON is damaged or cut off (missing bracket at byte 14)"),
+        ('{"priority": 1} or rather {"priority": 2}', "(superseded document at byte 0)"),
+        ('```json\n{"priority": "high"}\n```', "'priority'"),
+        ("no", "JSON"),
+    ],
+)
+def test_a_guess_is_no_answer(answer: str, problem: str) -> None:
+    """What is cut off, doubtful or wrong is asked again, and the prompt says what was wrong with it."""
+    result, provider, _ = run([answer, '{"priority": 3}'], schema=PRIORITY)
+    assert (result.unwrap(), result.retries) == ({"priority": 3}, 1)
+    assert problem in provider.prompts[1].messages[-1].text
+
+
+def test_without_the_core_an_answer_is_plain_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fallback judges JSON; what needs reading is asked again."""
+    monkeypatch.setitem(sys.modules, "pytest_llmharness._native._core", None)
+    monkeypatch.delattr("pytest_llmharness._native._core", raising=False)
+    result, _, _ = run(['```json\n{"priority": 3}\n```', '{"priority": 3}'], schema=PRIORITY)
+    assert (result.unwrap(), result.retries, result.metadata["edits"]) == ({"priority": 3}, 1, ())
 
 
 def test_no_two_retry_prompts_are_equal() -> None:

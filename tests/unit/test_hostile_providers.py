@@ -31,6 +31,7 @@ from pytest_llmharness.domain.event import EventKind
 from pytest_llmharness.domain.usage import Timing, Usage
 from pytest_llmharness.errors import ConfigError, ProviderError, RateLimited, SessionLogError
 from pytest_llmharness.harness.context import ContextAssembler, ContextSettings
+from pytest_llmharness.harness.degrade import Backoff
 from pytest_llmharness.harness.guardrails import Guardrails
 from pytest_llmharness.harness.normalize import Normalizer, NormalizeSettings
 from pytest_llmharness.harness.received import received
@@ -254,7 +255,7 @@ def test_a_wait_that_is_no_time_is_not_waited_for(wait: Any, face: Face) -> None
     """A server cannot hang a run by what it asks for."""
     clock = VirtualClock()
     limited = RateLimited("slow down", where="raw", fix="wait", retry_after_s=wait)
-    result = face(Harness(Raw(limited, "fine"), clock=clock), "go")
+    result = face(Harness(Raw(limited, "fine"), backoff=Backoff(jitter_s=0), clock=clock), "go")
     assert (result.content, clock.now()) == ("fine", 1.0)
 
 

@@ -61,9 +61,16 @@ def in_thread(work: Callable[[], Any]) -> Any:
     return outcome[0]
 
 
+# Development mode also tells of steps that took long, as any step may on a busy machine.
+PATIENT = """
+import logging
+logging.getLogger("asyncio").addFilter(lambda told: not told.getMessage().startswith("Executing"))
+"""
+
+
 def python(code: str) -> subprocess.CompletedProcess[str]:
     """Run a script in a strict interpreter: warnings are errors, development mode is on."""
-    command = [sys.executable, "-W", "error", "-X", "dev", "-c", code]
+    command = [sys.executable, "-W", "error", "-X", "dev", "-c", PATIENT + code]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 

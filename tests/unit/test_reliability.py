@@ -168,7 +168,9 @@ async def outcome(seed: int, *, stream: bool) -> LLMResult:
     )
     spare = [ScriptedProvider(mixed(chance))] if chance.random() < 0.3 else []
     provider, clock = ScriptedProvider(mixed(chance)), VirtualClock()
-    harness = Harness(provider, fallbacks=spare, tools=[look], schema=PRIORITY, config=config, clock=clock)
+    harness = Harness(
+        provider, fallbacks=spare, tools=[look], schema=PRIORITY, config=config, clock=clock, random=chance
+    )
     if not stream:
         return await harness.arun(Request("go", session_id="s"))
     result: LLMResult = [event async for event in harness.stream(Request("go", session_id="s"))][-1].data[

@@ -710,4 +710,4 @@ def test_no_work_doubles_with_the_depth_of_a_value(engine: str) -> None:
         value = {"k": "a", "c": value}
     verdict = Schema({"anyOf": [*kinds, {"type": "null"}]}).check_value(value)
     assert len(verdict.violations) == 1
-    assert verdict.violations[0].keyword == {"rust": "schema", "python": "anyOf"}[engine]
+    assert verdict.violations[0].keyword == "anyOf"

@@ -323,6 +323,19 @@ def test_a_failed_run_comes_back_with_its_reason(script: list[Any]) -> None:
     assert str(again.metadata["error"]) == str(failed.metadata["error"])
 
 
+def test_a_mended_answer_comes_back_with_its_edits() -> None:
+    """What was passed or mended in the notation survives the log."""
+    log = MemorySessionLog()
+    fenced = '```json\n{"priority": 3,}\n```'
+    first = Harness(ScriptedProvider([fenced]), session_log=log, schema=PRIORITY, clock=VirtualClock()).run(
+        Request("go", session_id="s")
+    )
+    again = Harness(ScriptedProvider([]), session_log=log, clock=VirtualClock()).resume("s")
+    assert first.metadata["edits"]
+    assert again.metadata["edits"] == first.metadata["edits"]
+    assert again.unwrap() == {"priority": 3}
+
+
 @pytest.mark.parametrize("call", [lambda h: h.resume("s"), lambda h: h.state_at("s")])
 def test_without_a_log_there_is_nothing_to_resume(call: Callable[[Harness], Any]) -> None:
     """The error names the argument."""

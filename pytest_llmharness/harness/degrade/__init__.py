@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from .ladder import Step as Step
     from .messages import Messages as Messages
     from .messages import duration as duration
-    from .service import ModelService as ModelService
-    from .service import Served as Served
-    from .service import stale_answer as stale_answer
+    from .stale import stale_answer as stale_answer
 
 _HOMES = {
     "Backoff": "backoff",
@@ -48,9 +46,7 @@ _HOMES = {
     "Step": "ladder",
     "Messages": "messages",
     "duration": "messages",
-    "ModelService": "service",
-    "Served": "service",
-    "stale_answer": "service",
+    "stale_answer": "stale",
 }
 
 __all__ = [
@@ -63,10 +59,8 @@ __all__ = [
     "GiveUp",
     "Ladder",
     "Messages",
-    "ModelService",
     "Permit",
     "Retry",
-    "Served",
     "Step",
     "blames_endpoint",
     "delay_s",

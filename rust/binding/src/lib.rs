@@ -1,9 +1,18 @@
 //! The Python face of the engine: convert, call, convert back.
 
-use llmharness_engine::{CompileError, Draft, Schema as Engine, Violation};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+mod late;
+mod objects;
+mod parsing;
+mod repair;
+mod stream;
+mod values;
+mod verdict_call;
+
+use crate::stream::Stream;
+use llmharness_engine::{CompileError, Draft, Report, Schema as Engine, Violation};
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyCFunction, PyList, PyString, PyTuple, PyType};
 
 /// Texts from this size on are checked with the interpreter released to other threads.
 const RELEASE_FROM: usize = 4096;
@@ -11,7 +20,20 @@ const RELEASE_FROM: usize = 4096;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use super::Schema;
+    use super::parsing::{OutputParser, OutputStream, grammars};
+    #[pymodule_export]
+    use super::repair::{Edits, coerce_json, repair_json};
+    #[pymodule_export]
+    use super::{Findings, Schema, Stream, json_of};
+}
+
+/// The JSON text of a Python value; None where it takes a slower look.
+#[pyfunction]
+#[pyo3(signature = (value, /))]
+fn json_of(value: &Bound<'_, PyAny>) -> Option<String> {
+    let mut text = Vec::with_capacity(256);
+    values::write(value, &mut text, 0)?;
+    String::from_utf8(text).ok()
 }
 
 /// A compiled JSON Schema; immutable, usable from any thread.
@@ -38,23 +60,81 @@ impl Schema {
         Ok(Self { engine })
     }
 
-    /// Whether the text is JSON that satisfies the schema.
-    #[pyo3(signature = (text, /))]
-    fn accepts(&self, py: Python<'_>, text: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let Some(text) = bytes_of(text)? else { return Ok(false) };
-        Ok(if text.len() < RELEASE_FROM {
-            self.engine.accepts(text)
-        } else {
-            py.detach(|| self.engine.accepts(text))
-        })
+    /// (text: str | bytes, /) -> bool: whether the text is JSON that satisfies the schema.
+    #[getter]
+    fn accepts<'py>(schema: &Bound<'py, Self>) -> PyResult<Bound<'py, PyCFunction>> {
+        verdict_call::of(schema)
     }
 
-    /// Everything that is wrong with the text, as tuples; an empty list where it is valid.
+    /// Whether a Python value, as JSON, satisfies the schema; None where it takes a slower look.
+    #[pyo3(signature = (value, /))]
+    fn accepts_value(&self, py: Python<'_>, value: &Bound<'_, PyAny>) -> Option<bool> {
+        let mut text = Vec::with_capacity(256);
+        values::write(value, &mut text, 0)?;
+        // What was written is UTF-8: it came from str.
+        Some(released(py, text.len(), || self.engine.accepts(&text)))
+    }
+
+    /// A check of a text that is still arriving.
+    fn stream(schema: &Bound<'_, Self>) -> Stream {
+        Stream::of(schema)
+    }
+
+    /// Whether the own engine reads the schema; else the jsonschema crate does.
+    #[getter]
+    fn is_own(&self) -> bool {
+        self.engine.is_own()
+    }
+
+    /// Everything that is wrong with the text; put into words when it is asked for.
     #[pyo3(signature = (text, /))]
-    fn check<'py>(&self, py: Python<'py>, text: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+    fn check(schema: &Bound<'_, Self>, text: &Bound<'_, PyAny>) -> PyResult<Findings> {
         // An empty text is no JSON either, so it stands for one that has no bytes at all.
-        let text = bytes_of(text)?.unwrap_or_default();
-        listed(py, &py.detach(|| self.engine.check(text)))
+        let bytes = bytes_of(text)?.unwrap_or_default();
+        let py = schema.py();
+        let engine = &schema.get().engine;
+        let report = released(py, bytes.len(), || engine.check(bytes));
+        Ok(Findings { report, schema: schema.clone().unbind(), text: text.clone().unbind() })
+    }
+}
+
+/// What is wrong with one text: a sequence of tuples that are made when they are asked for.
+#[pyclass(frozen, sequence, module = "pytest_llmharness._native._core")]
+struct Findings {
+    report: Report,
+    schema: Py<Schema>,
+    text: Py<PyAny>,
+}
+
+#[pymethods]
+impl Findings {
+    fn __len__(&self) -> usize {
+        self.report.len()
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, number: usize) -> PyResult<Bound<'py, PyTuple>> {
+        let engine = &self.schema.get().engine;
+        let text = bytes_of(self.text.bind(py))?.unwrap_or_default();
+        let violation = released(py, text.len(), || engine.violation(&self.report, number, text));
+        as_tuple(py, &violation.ok_or_else(|| PyIndexError::new_err("there are no more findings"))?)
+    }
+
+    /// One unfilled object of the class for each finding; it knows where it comes from.
+    #[pyo3(signature = (kind, origin, /))]
+    fn unfilled<'py>(
+        &self,
+        kind: &Bound<'py, PyType>,
+        origin: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        late::unfilled(kind, origin, self.report.len())
+    }
+
+    /// Pickled and copied as the plain list it stands for.
+    fn __reduce__<'py>(findings: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyType>, (Bound<'py, PyList>,))> {
+        let py = findings.py();
+        let found = (0..findings.len()?).map(|number| findings.get().__getitem__(py, number));
+        let list = PyList::new(py, found.collect::<PyResult<Vec<_>>>()?)?;
+        Ok((list.get_type(), (list,)))
     }
 }
 
@@ -65,9 +145,21 @@ fn bytes_of<'a>(text: &'a Bound<'_, PyAny>) -> PyResult<Option<&'a [u8]>> {
     } else if let Ok(text) = text.cast::<PyString>() {
         Ok(text.to_str().ok().map(str::as_bytes))
     } else {
-        let kind = text.get_type().name()?;
-        Err(PyTypeError::new_err(format!("the text to check must be str or bytes, not {kind}")))
+        Err(no_text(text))
     }
+}
+
+#[cold]
+fn no_text(text: &Bound<'_, PyAny>) -> PyErr {
+    match text.get_type().name() {
+        Ok(kind) => PyTypeError::new_err(format!("the text to check must be str or bytes, not {kind}")),
+        Err(error) => error,
+    }
+}
+
+/// Do `work` on a text of so many bytes, with the interpreter released where it is worth it.
+fn released<T: Send>(py: Python<'_>, bytes: usize, work: impl FnOnce() -> T + Send) -> T {
+    if bytes < RELEASE_FROM { work() } else { py.detach(work) }
 }
 
 fn draft_named(name: &str) -> PyResult<Draft> {

@@ -6,7 +6,7 @@ use jsonschema::{ValidationError, paths::Location};
 use serde_json::{Value, json};
 
 /// How many levels of alternatives inside alternatives are told apart.
-const MAX_BRANCHING: usize = 2;
+pub const MAX_BRANCHING: usize = 2;
 
 /// One reason why an instance is invalid.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,5 +1,6 @@
 //! The schema and the documents it may refer to.
 
+use crate::program::Home;
 use crate::text;
 use jsonschema::Draft;
 use serde_json::Value;
@@ -24,6 +25,15 @@ impl Documents {
             others.push((uri.clone(), document.value));
         }
         Ok(Self { root: root.value, others, depth })
+    }
+
+    /// The schema that stands at a place.
+    pub fn at(&self, home: &Home) -> Option<&Value> {
+        let document = match (home.document as usize).checked_sub(1) {
+            None => &self.root,
+            Some(number) => &self.others.get(number)?.1,
+        };
+        document.pointer(&home.pointer)
     }
 
     /// The document that `uri` (without fragment) names, if it is one of the registry.

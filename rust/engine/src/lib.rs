@@ -1,15 +1,31 @@
-//! JSON text to a JSON Schema verdict. Knows no Python, opens no file and no connection.
+//! JSON text to a JSON Schema verdict, model output to tool calls, damaged JSON to what it meant.
+//! Knows no Python, opens no file and no connection.
 //!
-//! The seam is small on purpose: [`Schema::compile`], [`Schema::accepts`], [`Schema::check`].
+//! The seam is small on purpose: [`Schema::compile`], [`Schema::accepts`], [`Schema::check`];
+//! [`repair::repair`]; [`parsing::Parser`] with [`parsing::Machine`]; [`coerce::coerce`].
 
 mod blame;
+mod canonical;
+pub mod coerce;
+mod collect;
 mod documents;
 mod names;
+pub mod parsing;
+mod place;
+mod program;
 mod reach;
+pub mod repair;
+mod run;
+mod scan;
 mod schema;
 mod stack;
+mod stream;
+mod tell;
 mod text;
+pub mod work;
 
 pub use blame::Violation;
 pub use jsonschema::Draft;
-pub use schema::{CompileError, Schema};
+pub use scan::MAX_DEPTH;
+pub use schema::{CompileError, Report, Schema};
+pub use stream::{Progress, Stream};

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 /// What every calling thread is trusted to have left.
-const AT_HAND: usize = 256 * 1024;
+pub const AT_HAND: usize = 256 * 1024;
 
 /// Run `work` here where `bytes` of stack are at hand, else on a thread that has them.
 ///

@@ -13,7 +13,7 @@ fn refused(schema: &Value) -> CompileError {
 }
 
 fn found(schema: &Value, text: &str) -> Vec<(String, String)> {
-    let violations = compiled(schema).check(text.as_bytes());
+    let violations = compiled(schema).violations(text.as_bytes());
     violations.into_iter().map(|violation| (violation.pointer, violation.keyword)).collect()
 }
 
@@ -56,7 +56,7 @@ fn keywords_are_named_as_the_schema_spells_them() {
 #[test]
 fn alternatives_say_what_each_of_them_asks_for() {
     let schema = compiled(&json!({"anyOf": [{"type": "number"}, {"type": "null"}]}));
-    let violations = schema.check(b"\"x\"");
+    let violations = schema.violations(b"\"x\"");
     let asked = |branch: &Vec<Violation>| branch.iter().map(|each| each.expected.clone()).collect();
     let asked: Vec<Vec<Value>> = violations.first().unwrap().branches.iter().map(asked).collect();
     assert_eq!(asked, [[json!("number")], [json!("null")]]);
@@ -123,7 +123,7 @@ fn alternatives_that_repeat_at_every_level_cost_no_exponential_work() {
     };
     assert!(schema.accepts(deep(100, "null").as_bytes()));
     assert_eq!(schema.check(deep(100, "1").as_bytes()).len(), 1);
-    let nearer = schema.check(deep(3, "1").as_bytes());
+    let nearer = schema.violations(deep(3, "1").as_bytes());
     assert_eq!(nearer.first().map(|violation| violation.keyword.as_str()), Some("anyOf"));
 }
 

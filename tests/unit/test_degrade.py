@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmharness import HarnessConfig, Message, ScriptedProvider, VirtualClock, fault
+from pytest_llmharness import Harness, HarnessConfig, LLMResult, ScriptedProvider, VirtualClock, fault
 from pytest_llmharness.adapters.breaker_states.memory import MemoryBreakerStates
 from pytest_llmharness.adapters.caches.lru import LRUCache
 from pytest_llmharness.domain.completion import Completion
@@ -38,13 +37,9 @@ from pytest_llmharness.harness.degrade import (
     GiveUp,
     Ladder,
     Messages,
-    ModelService,
     Retry,
-    Served,
     duration,
 )
-
-PROMPT = Prompt((Message.user("hello"),))
 
 
 class Chance:
@@ -83,7 +78,7 @@ class Refuses:
 
 
 class Desk:
-    """A service over scripts, on a virtual clock, and what it told."""
+    """A harness over scripts, on a virtual clock."""
 
     def __init__(self, *scripts: list[Any], **settings: Any) -> None:
         self.clock = VirtualClock()
@@ -91,23 +86,18 @@ class Desk:
             ScriptedProvider(script, model=f"m{number}", clock=self.clock)
             for number, script in enumerate(scripts)
         ]
-        self.told: list[tuple[str, Mapping[str, Any]]] = []
-        self.cache = LRUCache(self.clock)
-        self.service = ModelService(
-            [Endpoint(provider) for provider in self.providers],
-            clock=self.clock,
-            random=Chance(0.5),
-            cache=self.cache,
-            listener=lambda name, facts: self.told.append((name, facts)),
-            **settings,
-        )
+        self.harness = desk_of(self.clock, self.providers, **settings)
 
-    def serve(self, **more: Any) -> Served:
-        return asyncio.run(self.service.complete(PROMPT, **more))
+    def serve(self) -> LLMResult:
+        return self.harness.run("hello")
 
     @property
     def calls(self) -> list[int]:
         return [len(provider.prompts) for provider in self.providers]
+
+
+def desk_of(clock: VirtualClock, providers: list[Any], **settings: Any) -> Harness:
+    return Harness(providers[0], fallbacks=providers[1:], clock=clock, random=Chance(0.5), **settings)
 
 
 # --- backoff ---
@@ -190,25 +180,26 @@ def test_a_ladder_needs_a_model() -> None:
         Ladder([], random=Chance(0.0))
 
 
-# --- the service ---
+# --- in the harness ---
 
 
 def test_a_good_answer_is_one_call() -> None:
     """Nothing is reduced, nothing is told."""
     desk = Desk(["hello"])
-    served = desk.serve()
-    assert (served.completion.text, served.calls, served.degraded, served.notice) == ("hello", 1, False, "")
-    assert (desk.told, desk.clock.now()) == ([], 0.0)
+    result = desk.serve()
+    assert (result.content, desk.calls, result.metadata["degraded"]) == ("hello", [1], False)
+    assert "notice" not in result.metadata
+    assert desk.clock.now() == 0.0
 
 
 def test_three_attempts_with_growing_waits() -> None:
     """E19: max_retries 2 is three calls: 1.5 s, then 2.5 s with U = 0.5; none after the last."""
     desk = Desk([fault.rate_limit(), fault.server_error(), "third"])
-    assert desk.serve().calls == 3
+    assert desk.serve().content == "third"
     assert desk.clock.now() == 4.0
     desk = Desk([fault.rate_limit()] * 3)
     with pytest.raises(RateLimited):
-        desk.serve()
+        desk.serve().unwrap()
     assert (desk.calls, desk.clock.now()) == ([3], 4.0)
 
 
@@ -220,22 +211,19 @@ def test_three_attempts_with_growing_waits() -> None:
 def test_outage_429_latency_and_incident_fall_back(trouble: Any) -> None:
     """B29, B31: the answer comes from the fallback, names the model used and says degraded."""
     desk = Desk([trouble] * 3, ["short answer"], config=HarnessConfig(timeout_seconds=30))
-    served = desk.serve()
-    assert (served.completion.text, served.completion.model, served.degraded) == ("short answer", "m1", True)
-    assert "m1 has answered" in served.notice
-    assert served.tried == ("scripted/m0",) * 3 + ("scripted/m1",)
-    assert [name for name, _ in desk.told].count("fallback") == 1
+    result = desk.serve()
+    assert (result.content, result.model, result.metadata["degraded"]) == ("short answer", "m1", True)
+    assert "m1 has answered" in result.metadata["notice"]
+    assert result.metadata["tried"] == ["scripted/m0"] * 3 + ["scripted/m1"]
 
 
 def test_the_fallback_is_asked_for_its_own_model() -> None:
     """The prompt is the same but for the model."""
-    clock = VirtualClock()
-    provider = ScriptedProvider([fault.refuse_connection(), "ok"], clock=clock)
-    endpoints = [Endpoint(provider, "large"), Endpoint(provider, "small")]
-    service = ModelService(endpoints, clock=clock, random=Chance(0), config=HarnessConfig(max_retries=0))
-    served = asyncio.run(service.complete(PROMPT))
-    assert [prompt.options.model for prompt in provider.prompts] == ["large", "small"]
-    assert served.endpoint == "scripted/small"
+    desk = Desk([fault.refuse_connection()], ["ok"], config=HarnessConfig(max_retries=0))
+    desk.serve()
+    [first], [second] = (provider.prompts for provider in desk.providers)
+    assert (first.options.model, second.options.model) == ("m0", "m1")
+    assert first.messages == second.messages
 
 
 @pytest.mark.parametrize(
@@ -251,28 +239,19 @@ def test_the_fallback_is_asked_for_its_own_model() -> None:
 def test_a_refused_request_is_one_call_and_no_saved_answer(error: ProviderError) -> None:
     """No other model and no cache hides a wrong key or a bad request."""
     clock = VirtualClock()
-    first, second, cache = Refuses(error), ScriptedProvider(["ok"]), LRUCache(clock)
-
-    async def clause() -> None:
-        await cache.set("k", pack(Completion("saved")), 60)
-        service = ModelService(
-            [Endpoint(first), Endpoint(second)], clock=clock, random=Chance(0), cache=cache
-        )
-        await service.complete(PROMPT, key="k")
-
+    first, second, cache = Refuses(error), ScriptedProvider(["ok"]), Saved(clock)
     with pytest.raises(type(error)):
-        asyncio.run(clause())
+        desk_of(clock, [first, second], cache=cache).run("hello").unwrap()
     assert (first.calls, second.prompts) == (1, [])
 
 
 def test_whatever_a_provider_raises_gets_a_name() -> None:
     """B29: a stranger's exception is a named error, chained to what it was, and its user message is calm."""
-    clock = VirtualClock()
-    service = ModelService([Endpoint(Refuses(KeyError("choices")))], clock=clock, random=Chance(0))
+    result = desk_of(VirtualClock(), [Refuses(KeyError("choices"))]).run("hello")
     with pytest.raises(ProviderError) as caught:
-        asyncio.run(service.complete(PROMPT))
+        result.unwrap()
     assert isinstance(caught.value.__cause__, KeyError)
-    assert "choices" not in service.user_message(caught.value)
+    assert "choices" not in result.metadata["user_message"]
 
 
 def test_a_setting_error_is_not_degraded() -> None:
@@ -283,35 +262,36 @@ def test_a_setting_error_is_not_degraded() -> None:
     assert desk.calls == [1, 0]
 
 
+class Saved(LRUCache):
+    """A cache that has kept an answer to everything, past its time."""
+
+    kept: bytes | None = pack(Completion("from before", model="m0"))
+
+    async def stale(self, key: str) -> tuple[bytes, float] | None:
+        return None if self.kept is None else (self.kept, 7208.0)
+
+
 def test_a_saved_answer_is_served_in_an_outage_with_its_age() -> None:
     """B32: past its time it is served when all else is down, marked, never before."""
-    desk = Desk([fault.refuse_connection()] * 3, [fault.refuse_connection()] * 3)
-
-    async def clause() -> Served:
-        await desk.cache.set("k", pack(Completion("from before", model="m0")), 3600)
-        await desk.clock.sleep(7200)
-        assert await desk.cache.get("k") is None
-        return await desk.service.complete(PROMPT, key="k")
-
-    served = asyncio.run(clause())
-    assert (served.completion.text, served.endpoint, served.degraded) == ("from before", "cache", True)
-    assert served.stale_age_s == pytest.approx(7208)
-    assert served.notice == "The assistant cannot be reached right now. This is an answer saved 2 hours ago."
+    desk = Desk([fault.refuse_connection()] * 3, [fault.refuse_connection()] * 3, cache=Saved(VirtualClock()))
+    result = desk.serve()
+    assert (result.content, result.metadata["cached"], result.metadata["degraded"]) == (
+        "from before",
+        True,
+        True,
+    )
+    said = "The assistant cannot be reached right now. This is an answer saved 2 hours ago."
+    assert result.metadata["notice"] == said
     assert desk.calls == [3, 3]
 
 
 @pytest.mark.parametrize("kept", [None, b"", b"no answer", pack(Completion("x"))[:-2]])
 def test_what_cannot_be_read_is_no_answer(kept: bytes | None) -> None:
     """A broken or missing entry leaves the outage what it is."""
-    desk = Desk([fault.refuse_connection()] * 3)
-
-    async def clause() -> None:
-        if kept is not None:
-            await desk.cache.set("k", kept, 60)
-        await desk.service.complete(PROMPT, key="k")
-
+    cache = Saved(VirtualClock())
+    cache.kept = kept
     with pytest.raises(ProviderUnavailable):
-        asyncio.run(clause())
+        Desk([fault.refuse_connection()] * 3, cache=cache).serve().unwrap()
 
 
 def test_a_cache_that_fails_leaves_the_outage_what_it_is() -> None:
@@ -321,35 +301,27 @@ def test_a_cache_that_fails_leaves_the_outage_what_it_is() -> None:
         async def stale(self, key: str) -> tuple[bytes, float] | None:
             raise OSError("gone")
 
-    clock = VirtualClock()
-    provider = ScriptedProvider([fault.refuse_connection()] * 3)
-    service = ModelService([Endpoint(provider)], clock=clock, random=Chance(0), cache=Gone(clock))
     with pytest.raises(ProviderUnavailable):
-        asyncio.run(service.complete(PROMPT, key="k"))
+        Desk([fault.refuse_connection()] * 3, cache=Gone(VirtualClock())).serve().unwrap()
 
 
 def test_an_open_circuit_costs_no_call() -> None:
     """B30, B31: once it is open the fallback is asked at once; after 30 s one probe brings the first model back."""
-    desk = Desk([fault.refuse_connection(), "back"], ["small"] * 2, config=HarnessConfig(max_retries=0))
-    breaker = Breaker(MemoryBreakerStates(desk.clock), desk.clock, settings=BreakerSettings(failures=1))
-    desk.service._breaker = breaker
+    clock = VirtualClock()
+    first, spare = (
+        ScriptedProvider([fault.refuse_connection(), "back"], model="m0"),
+        ScriptedProvider(["small"] * 2, model="m1"),
+    )
+    breaker = Breaker(MemoryBreakerStates(clock), clock, settings=BreakerSettings(failures=1))
+    harness = desk_of(clock, [first, spare], breaker=breaker, config=HarnessConfig(max_retries=0))
 
     async def clause() -> list[str]:
-        first = await desk.service.complete(PROMPT)
-        second = await desk.service.complete(PROMPT)
-        await desk.clock.sleep(30)
-        third = await desk.service.complete(PROMPT)
-        return [served.completion.text for served in (first, second, third)]
+        said = [await harness.arun("hello"), await harness.arun("hello")]
+        await clock.sleep(30)
+        return [result.content for result in (*said, await harness.arun("hello"))]
 
     assert asyncio.run(clause()) == ["small", "small", "back"]
-    assert desk.calls == [2, 2]
-
-
-def test_the_deadline_bounds_every_wait() -> None:
-    """Nothing is waited for that ends after the request's own deadline."""
-    desk = Desk([fault.rate_limit(retry_after=60)], ["small"])
-    assert desk.serve(deadline_s=10.0).degraded
-    assert desk.clock.now() == 0.0
+    assert [len(first.prompts), len(spare.prompts)] == [2, 2]
 
 
 def test_cancellation_goes_through() -> None:
@@ -357,8 +329,9 @@ def test_cancellation_goes_through() -> None:
     desk = Desk([fault.hang(), "never"])
 
     async def clause() -> None:
-        task = asyncio.ensure_future(desk.service.complete(PROMPT))
-        await asyncio.sleep(0)
+        task = asyncio.ensure_future(desk.harness.arun("hello"))
+        while not desk.providers[0].prompts:  # noqa: ASYNC110 - the provider's progress is no event
+            await asyncio.sleep(0)
         task.cancel()
         await task
 
