@@ -14,7 +14,7 @@ help:
 	@echo "make demo    the example suite: replayed offline, then live on a real model server"
 	@echo "make test    the whole test suite"
 	@echo "make test-core  the tests of the core in Rust"
-	@echo "make fuzz    the schema engines against each other, on 100,000 pairs"
+	@echo "make fuzz    100,000 pairs for the schema engines, 10,000 behaviours of a model, every pair of kills"
 	@echo "make bench   every promised speed beside its named peer"
 	@echo "make peers   the libraries that make bench compares us with, each in an environment of its own"
 	@echo "make lint    ruff, floors (import-linter), rustfmt, clippy"
@@ -49,6 +49,8 @@ test-core:
 
 fuzz: $(READY)
 	LLMHARNESS_FUZZ_PAIRS=100000 $(BIN)/python -m pytest -q -n auto tests/differential
+	LLMHARNESS_FUZZ_EXAMPLES=10000 $(BIN)/python -m pytest -q -n auto -o timeout=3600 \
+	  tests/property/test_outcomes.py tests/unit/test_kill_sweep.py
 
 bench: $(READY)
 	$(BIN)/python -m bench

@@ -70,22 +70,32 @@ class ChunkCollector:
         self._text: list[str] = []
         self._calls: dict[int, _OpenCall] = {}
         self._finish: FinishReason = "unknown"
+        self._ended = False
         self._usage = Usage()
         self._timing = Timing()
         self._model = ""
-        self._surfaced = 0
+        self._waiting: set[int] = set()
 
     @property
     def text(self) -> str:
         """The text so far."""
         return "".join(self._text)
 
+    @property
+    def ended(self) -> bool:
+        """Whether the chunk came that says how the answer ended."""
+        return self._ended
+
     def feed(self, chunk: Chunk) -> None:
         """Take the next chunk."""
         if chunk.text:
             self._text.append(chunk.text)
         for delta in chunk.tool_calls:
-            self._calls.setdefault(delta.index, _OpenCall()).feed(delta)
+            if delta.index not in self._calls:
+                self._calls[delta.index] = _OpenCall()
+                self._waiting.add(delta.index)
+            self._calls[delta.index].feed(delta)
+        self._ended = self._ended or chunk.finish is not None
         self._finish = chunk.finish or self._finish
         self._usage = chunk.usage or self._usage
         self._timing = chunk.timing or self._timing
@@ -97,13 +107,13 @@ class ChunkCollector:
         A call is whole when its arguments are a complete object, or when something follows it.
         """
         calls = []
-        while self._surfaced < len(self._calls):
-            index = sorted(self._calls)[self._surfaced]
-            follows = self._surfaced + 1 < len(self._calls) or self._finish != "unknown"
+        waiting = sorted(self._waiting)
+        for index in waiting:
+            follows = index != waiting[-1] or self._ended
             if not follows and not self._calls[index].is_whole:
                 break
             calls.append(self._calls[index].close())
-            self._surfaced += 1
+            self._waiting.remove(index)
         return calls
 
     def completion(self) -> Completion:

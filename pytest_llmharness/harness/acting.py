@@ -12,9 +12,11 @@ from ..domain.event import EventKind
 from ..domain.result import FailureReason
 from ..domain.tool import ToolCall, ToolSpec
 from .constrain import Toolbox
+from .foreign import said
 from .gate.budgets import Account, Charge
 from .journal import Journal
 from .parts import Parts
+from .received import whole
 from .refusal import Refusal
 
 _key: ContextVar[str] = ContextVar("llmharness_idempotency_key", default="")
@@ -62,16 +64,17 @@ class Acting:
 
     async def round(self) -> Halt | None:
         """Answer every call of the last answer; return why that cannot be done, or None."""
-        state = self._journal.state
-        for position in state.in_doubt:
-            halt = await self._settle(position, state.proposed[position])
+        # Taken now: with the last result the round is over, and the state forgets its calls.
+        state, calls = self._journal.state, self._journal.state.proposed
+        doubtful = state.in_doubt
+        undecided = sorted(set(range(len(calls))) - state.results.keys() - set(doubtful))
+        for position in doubtful:
+            halt = await self._settle(position, calls[position])
             if halt is not None:
                 return halt
         admitted, held = [], None
-        for position in range(len(state.proposed)):
-            if position in state.results:
-                continue
-            decided = await self._decided(position, state.proposed[position])
+        for position in undecided:
+            decided = await self._decided(position, calls[position])
             if isinstance(decided, _Admitted):
                 admitted.append(decided)
             held = held or (decided if isinstance(decided, Halt) else None)
@@ -166,6 +169,7 @@ class Acting:
 
     async def answer(self, position: int, call: ToolCall, text: str, *, ok: bool) -> None:
         """Write down what a call returned, after the scan for attempts to take the model over."""
+        text = whole(text)
         if ok and self._parts.normalizer is not None:
             text = self._parts.normalizer.tool_result(text).text
         state = self._journal.state
@@ -175,27 +179,36 @@ class Acting:
 
     def _name(self, position: int) -> str:
         state = self._journal.state
-        return f"{state.session_id}/{state.runs}/{state.calls}/{position}"
+        return f"{state.session_id}/{state.runs}/{state.depth}/{position}"
 
     # --- after a crash ---
 
     async def _settle(self, position: int, call: ToolCall) -> Halt | None:
         """Decide about a call that began and has no result, as its tool says."""
+        if self._parts.guardrails is not None:
+            call, _ = self._parts.guardrails.call(call)
         spec = self._toolbox.spec(call.name)
         if spec.read_only or spec.in_doubt == "idempotent":
             await self._run(_Admitted(position, call, spec, Charge(0.0, call.name)))
             return None
         key = self._name(position)
         if spec.in_doubt == "lookup":
-            found = await self._toolbox.lookup(call, key)
+            try:
+                found = await self._toolbox.lookup(call, key)
+            except Exception as error:  # noqa: BLE001 - who cannot tell leaves the call in doubt
+                return _in_doubt(call, key, position, f"; its lookup failed: {said(error)}")
             if found is None:
                 await self._run(_Admitted(position, call, spec, Charge(0.0, call.name)))
             else:
                 await self.answer(position, call, found, ok=True)
             return None
-        return Halt(
-            FailureReason.IN_DOUBT,
-            f"nobody knows whether the call {call.name} took effect before the run stopped (key {key})",
-            f"find out, then resume the session with settle={{{position}: 'what it returned'}}, or with None "
-            "to make it again; or give the tool in_doubt='idempotent' or 'lookup'",
-        )
+        return _in_doubt(call, key, position)
+
+
+def _in_doubt(call: ToolCall, key: str, position: int, why: str = "") -> Halt:
+    return Halt(
+        FailureReason.IN_DOUBT,
+        f"nobody knows whether the call {call.name} took effect before the run stopped (key {key}){why}",
+        f"find out, then resume the session with settle={{{position}: 'what it returned'}}, or with None "
+        "to make it again; or give the tool in_doubt='idempotent' or 'lookup'",
+    )

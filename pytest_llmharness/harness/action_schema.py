@@ -48,6 +48,13 @@ def defaults_of(schema: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def own(value: Any) -> Any:
+    """Return a copy that a tool may change: neither the schema nor the conversation changes with it."""
+    if isinstance(value, dict):
+        return {name: own(each) for name, each in value.items()}
+    return [own(each) for each in value] if isinstance(value, list) else value
+
+
 def action_schema(specs: Iterable[ToolSpec]) -> dict[str, Any]:
     """Return the JSON Schema of one proposed action, for models that have no tools of their own."""
     kinds = [

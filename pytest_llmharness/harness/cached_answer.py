@@ -32,5 +32,5 @@ def unpack(data: bytes | None) -> Completion | None:
             usage=Usage(int(usage[0]), int(usage[1])),
             model=str(model),
         )
-    except (ValueError, TypeError, IndexError, RecursionError):
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError):
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..domain.completion import ChunkCollector, Completion
 from ..domain.event import EventKind
 from ..domain.prompt import Options, Prompt
-from ..errors import ConfigError, ProviderError, SessionLogError
+from ..domain.tool import ToolCall
+from ..domain.usage import Usage
+from ..errors import ConfigError, ProviderError, SessionLogError, StreamBroken
 from .cache_key import cache_key, may_be_kept
 from .cached_answer import pack, unpack
 from .constrain import Toolbox
@@ -18,8 +20,10 @@ from .degrade.backoff import Backoff
 from .degrade.failure import named
 from .degrade.ladder import Endpoint, FallBack, Ladder, Retry
 from .eager import within
+from .foreign import cancels_us
 from .parts import Parts
 from .prompt import options_of
+from .received import received
 
 if TYPE_CHECKING:
     from .degrade.breaker import Permit
@@ -52,17 +56,16 @@ class Calling:
             random=parts.random,
             retries=parts.config.max_retries,
             backoff=parts.backoff or Backoff(base_s=delay_s, jitter_s=delay_s),
+            fallen=journal.state.fallen,
+            retried=journal.state.retried,
         )
         self._answers: dict[str, tuple[Prompt, Completion]] = {}
-        self._wanted: str | None = None
-        self.tried: list[str] = []
-        self.cached = False
-        self.stale_age_s: float | None = None
+        self._wanted: tuple[int, str] | None = None
 
     @property
     def degraded(self) -> bool:
         """Whether a fallback model or an old answer has answered."""
-        return self._ladder.degraded or self.stale_age_s is not None
+        return self._ladder.degraded or self._journal.state.stale_age_s is not None
 
     async def ask(self) -> ProviderError | None:
         """Make one call; return the failure that ends the run, or None where it goes on."""
@@ -71,23 +74,23 @@ class Calling:
         if self._refits and journal.state.depth:
             prompt = await self._refitted(prompt)
         key = None if self._parts.cache is None else self._key(prompt, endpoint)
-        if key is not None and not self._streaming:
-            kept = await self._kept(key)
-            if kept is not None:
-                self.cached = True
-                await journal.record(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=kept)
-                return None
+        kept = None if key is None else await self._kept(key)
+        if kept is not None:
+            await self._use(kept)
+            return None
         try:
             completion = await self._called(endpoint, prompt, key)
         except (ConfigError, SessionLogError):
             raise
-        except Exception as error:  # noqa: BLE001 - whatever a provider raises, the run has a result
+        except BaseException as error:  # whatever a provider raises, the run has a result
+            if cancels_us(error):
+                raise
             return await self._after(named(error, endpoint.provider.name, self._parts.config), endpoint, key)
         leads_on = completion.tool_calls or not self._parts.validators
         write = journal.note if leads_on else journal.record
         await write(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=completion)
         if self._wanted is not None:
-            self._answers[self._wanted] = prompt, completion
+            self._answers[self._wanted[1]] = prompt, completion
         return None
 
     async def keep(self) -> None:
@@ -101,8 +104,9 @@ class Calling:
 
     def notice(self, model: str) -> str:
         """Return what the user is told of a degraded answer."""
-        if self.stale_age_s is not None:
-            return self._parts.messages.saved(self.stale_age_s)
+        age_s = self._journal.state.stale_age_s
+        if age_s is not None:
+            return self._parts.messages.saved(age_s)
         return self._parts.messages.degraded(model)
 
     # --- one call ---
@@ -136,7 +140,6 @@ class Calling:
         name, model = endpoint.name, prompt.options.model
         call = self._journal.state.calls + 1
         await self._journal.record(EventKind.PROVIDER_CALL, call=call, endpoint=name, model=model)
-        self.tried.append(name)
         if self._streaming:
             answering = self._streamed(endpoint, prompt, permit)
         elif key is None:
@@ -148,9 +151,10 @@ class Calling:
             answering = self._journal.inside("provider_call", answering, **attributes)
         return await answering
 
-    def _whole(self, endpoint: Endpoint, prompt: Prompt) -> Coroutine[Any, Any, Completion]:
+    async def _whole(self, endpoint: Endpoint, prompt: Prompt) -> Completion:
         limit_s = self._parts.config.timeout_seconds
-        return within(self._parts.clock, limit_s, endpoint.provider.complete(prompt))
+        answer = await within(self._parts.clock, limit_s, endpoint.provider.complete(prompt))
+        return self._bounded(received(answer, endpoint.provider.name))
 
     async def _streamed(self, endpoint: Endpoint, prompt: Prompt, permit: Permit | None) -> Completion:
         clock, collector, guard = self._parts.clock, ChunkCollector(), self._guard()
@@ -167,13 +171,22 @@ class Calling:
                 if shown:
                     await tell(EventKind.TEXT_DELTA, call=call, text=shown)
                 for whole in collector.new_calls() if chunk.tool_calls or chunk.finish else ():
-                    facts = {"tool": whole.name, "arguments": whole.arguments, "id": whole.id}
-                    await tell(EventKind.TOOL_CALL, call=call, **facts)
+                    await tell(EventKind.TOOL_CALL, call=call, **_facts(whole))
                 if guard is not None and guard.over:
                     break
         if guard is not None and (rest := guard.close()):
             await tell(EventKind.TEXT_DELTA, call=call, text=rest)
-        return collector.completion()
+        if not collector.ended and (guard is None or not guard.over):
+            raise _cut_off(endpoint.provider.name, collector.text)
+        return self._bounded(received(collector.completion(), endpoint.provider.name))
+
+    def _bounded(self, answer: Completion) -> Completion:
+        """Return the answer without its calls where its text ends it: it is cut there, by either face."""
+        guard = self._guard() if answer.tool_calls and answer.text else None
+        if guard is not None:
+            guard.feed(answer.text)
+            guard.close()
+        return answer if guard is None or not guard.over else replace(answer, tool_calls=())
 
     def _guard(self) -> GuardedStream | None:
         guardrails, schema = self._parts.guardrails, self._parts.schema
@@ -201,18 +214,16 @@ class Calling:
         saved = await stale_answer(self._parts.cache, key, failure)
         if saved is None:
             return failure
-        completion, self.stale_age_s = saved
-        self.cached = True
-        await journal.record(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=completion)
+        await self._use(saved[0], stale_age_s=saved[1])
         return None
 
     # --- kept answers ---
 
     def _key(self, prompt: Prompt, endpoint: Endpoint) -> str:
         """Return the name of this request in the cache; a repair answers the request it repairs."""
-        key = cache_key(prompt, endpoint=endpoint.name)
-        if not self._journal.state.repairs or self._wanted is None:
-            self._wanted = key
+        state, key = self._journal.state, cache_key(prompt, endpoint=endpoint.name)
+        if not state.repairs or self._wanted is None or self._wanted[0] != state.depth:
+            self._wanted = state.depth, key
         return key
 
     async def _kept(self, key: str) -> Completion | None:
@@ -220,6 +231,32 @@ class Calling:
         kept = unpack(await _quietly(self._parts.cache.get(key)))
         await self._journal.tell(EventKind.CACHE_MISS if kept is None else EventKind.CACHE_HIT, key=key)
         return kept
+
+    async def _use(self, kept: Completion, **age: float) -> None:
+        """Take a kept answer for the model's; it costs no tokens, and a stream shows it in one piece."""
+        journal = self._journal
+        call, guard = journal.state.calls, self._guard()
+        kept = replace(kept, usage=Usage())
+        if self._streaming:
+            shown = kept.text if guard is None else guard.feed(kept.text) + guard.close()
+            if shown:
+                await journal.tell(EventKind.TEXT_DELTA, call=call, text=shown)
+            for whole in kept.tool_calls:
+                await journal.tell(EventKind.TOOL_CALL, call=call, **_facts(whole))
+        await journal.record(EventKind.PROVIDER_ANSWER, call=call, completion=kept, cached=True, **age)
+
+
+def _facts(call: ToolCall) -> dict[str, Any]:
+    return {"tool": call.name, "arguments": call.arguments, "id": call.id}
+
+
+def _cut_off(provider: str, text: str) -> StreamBroken:
+    return StreamBroken(
+        "the stream ended without saying how the answer ended",
+        where=f"provider {provider}",
+        fix="retry the call; an adapter's last chunk must carry the finish",
+        provider=provider,
+    ).with_partial(text)
 
 
 async def _quietly(awaited: Awaitable[Value]) -> Value | None:

@@ -13,8 +13,9 @@ from ..domain.tool import ToolCall, ToolSpec
 from ..errors import ConfigError
 from ..ports.clock import Clock
 from ..ports.tool import Tool
-from .action_schema import action_schema, closed, defaults_of
+from .action_schema import action_schema, closed, defaults_of, own
 from .eager import within
+from .foreign import cancels_us, said
 from .gate.budgets import Account, Charge, quotas
 from .refusal import Refusal
 
@@ -98,6 +99,12 @@ class Toolbox:
                     where="Harness(tools=...)",
                     fix="rename one: @tool(name='...')",
                 )
+            if spec.in_doubt == "lookup" and not callable(getattr(tool, "lookup", None)):
+                raise ConfigError(
+                    f"the tool {spec.name!r} says in_doubt='lookup' and has no lookup",
+                    where="Harness(tools=...)",
+                    fix="give it `async def lookup(key) -> str | None`, or in_doubt='halt' or 'idempotent'",
+                )
             schema = Schema(dict(spec.schema))
             self._tools[spec.name] = _Known(tool, spec, schema, defaults_of(spec.schema))
         self._clock, self._timeout_s = clock, timeout_s
@@ -173,25 +180,38 @@ class Toolbox:
         return None if refused is None else refused.reason
 
     def spec(self, name: str) -> ToolSpec:
-        """Return the contract of a known tool."""
+        """Return the contract of a known tool.
+
+        Raises:
+            ConfigError: there is no such tool.
+        """
+        if name not in self._tools:
+            raise ConfigError(
+                f"the session has called {name!r}, and this harness has no such tool",
+                where="Harness(tools=...)",
+                fix="resume it with the tools it began with",
+            )
         return self._tools[name].spec
 
     async def dispatch(self, call: ToolCall) -> tuple[str, bool]:
         """Run an admitted call, within the time limit, and return (its text, whether it succeeded)."""
         known = self._tools[call.name]
-        invoked = known.tool.invoke({**known.defaults, **call.arguments})
         try:
+            invoked = known.tool.invoke(own({**known.defaults, **call.arguments}))
             value = await (invoked if self._clock is None else within(self._clock, self._timeout_s, invoked))
             return answer_text(value), True
         except TimeoutError as error:
-            late = str(error) or f"the tool did not answer within {self._timeout_s:g} s"
+            late = str(error) or f"the tool did not answer within {self._timeout_s or 0:g} s"
             return f"Error: TimeoutError: {late}", False
-        except Exception as error:  # noqa: BLE001 - a tool may fail in any way; the model is told
-            return f"Error: {type(error).__name__}: {error}", False
+        except BaseException as error:  # a tool may fail in any way; the model is told
+            if cancels_us(error):
+                raise
+            return f"Error: {type(error).__name__}: {said(error)}", False
 
     async def lookup(self, call: ToolCall, key: str) -> str | None:
         """Ask a tool what became of a call of an earlier life; None means that it never took effect."""
-        found = await getattr(self._tools[call.name].tool, "lookup")(key)  # noqa: B009 - not in the port
+        asked = getattr(self._tools[call.name].tool, "lookup")(key)  # noqa: B009 - not in the port
+        found = await (asked if self._clock is None else within(self._clock, self._timeout_s, asked))
         return None if found is None else answer_text(found)
 
     async def invoke(self, call: ToolCall) -> tuple[Message, bool]:

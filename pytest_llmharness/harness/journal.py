@@ -8,11 +8,15 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias, TypeVar
 
 from ..domain.event import Event, EventKind
+from ..errors import HarnessError, SessionLogError
 from ..ports.session_log import SessionLog
 from ..ports.tracer import Tracer
+from .foreign import said
 from .observations import told
 from .state import RunState
 from .written import written
+
+_MEND = "make the log writable again, then resume the session"
 
 Listener: TypeAlias = Callable[[Event], Awaitable[None]]
 Value = TypeVar("Value")
@@ -63,10 +67,10 @@ class Journal:
             await turn.acquire()
         try:
             if self._held:
-                await self._write_together(written(kind, data))
+                await self._writing(kind, self._write_together(written(kind, data)))
             elif log is not None:
                 session_id = state.session_id or data["session_id"]
-                await log.append(session_id, state.events, written(kind, data))
+                await self._writing(kind, log.append(session_id, state.events, written(kind, data)))
             state.apply(kind, data)
         finally:
             if turn is not None:
@@ -81,6 +85,17 @@ class Journal:
             return
         self._held.append(written(kind, data))
         self.state.apply(kind, data)
+
+    async def _writing(self, kind: EventKind, append: Awaitable[None]) -> None:
+        try:
+            await append
+        except SessionLogError:
+            raise
+        except Exception as error:
+            what, where, fix = f"the event {kind} was not written: {said(error)}", "session log", _MEND
+            if isinstance(error, HarnessError):
+                what, where, fix = error.what, error.where, error.fix
+            raise SessionLogError(what, where=where, fix=fix) from error
 
     async def tell(self, kind: EventKind, **data: Any) -> None:
         """Say what happened, where nothing depends on it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from ..domain.event import Event, EventKind
@@ -82,6 +82,7 @@ class Orchestrator:
             )
         if state.outcome is not None and not state.waits:
             return state.outcome
+        _check_settle(state, settle)
         return await Run(self.parts, state, None).resume(settle)
 
     async def state(self, session_id: str, upto: int | None = None) -> RunState:
@@ -130,13 +131,8 @@ class Run:
         self.journal = Journal(
             state, log=parts.log, tracer=parts.tracer, listener=listener, direct=parts.direct
         )
-        bound = parts.constraints is not None or parts.toolbox.counts
-        toolbox = parts.toolbox.session(parts.constraints, state.charges) if bound else parts.toolbox
-        self.calling = Calling(parts, self.journal, toolbox, streaming=listener is not None)
-        self.acting = Acting(parts, self.journal, toolbox)
         self.memory = Memory(parts.store, self.journal)
         self.started_s = parts.clock.now()
-        self.notes: dict[str, Any] = {}
         self.steps = {
             Step.PREPARE: self.prepare,
             Step.ASK: self.ask,
@@ -149,6 +145,7 @@ class Run:
         session_id = request.session_id or self.parts.ids.new()
         with self.journal.span("orchestrate", session_id=session_id):
             await self.journal.record(EventKind.ORCHESTRATE_START, session_id=session_id, request=request)
+            self.equip()
             return await self.finish()
 
     async def resume(self, settle: Mapping[int, str | None]) -> LLMResult:
@@ -156,10 +153,19 @@ class Run:
         again = [position for position, found in settle.items() if found is None]
         with self.journal.span("orchestrate", session_id=self.state.session_id):
             await self.journal.record(EventKind.RESUMED, again=again)
+            self.equip()
             for position, found in settle.items():
                 if found is not None and position in self.state.in_doubt:
                     await self.acting.answer(position, self.state.proposed[position], found, ok=True)
             return await self.finish()
+
+    def equip(self) -> None:
+        """Make what asks and what acts, as the state has them now."""
+        parts, state = self.parts, self.state
+        bound = parts.constraints is not None or parts.toolbox.counts
+        toolbox = parts.toolbox.session(parts.constraints, state.charges) if bound else parts.toolbox
+        self.calling = Calling(parts, self.journal, toolbox, streaming=self.journal.listened)
+        self.acting = Acting(parts, self.journal, toolbox)
 
     async def finish(self) -> LLMResult:
         """Take step after step."""
@@ -174,16 +180,20 @@ class Run:
         """Normalize the request, and give it its context."""
         assert self.state.request is not None
         request, parts = self.state.request, self.parts
+        notes: dict[str, Any] = {}
         refused = refusal(request)
+        if parts.guardrails is not None and refused is None:
+            request = replace(request, text=parts.guardrails.input(request.text))
+            refused = refusal(request)
         if parts.normalizer is not None and refused is None:
             admission = parts.normalizer.admit(request)
             request, refused = admission.request, admission.refusal
             hits = [hit.facts() for hit in admission.hits]
             await self.journal.tell(EventKind.NORMALIZE, changes=list(admission.changes), hits=hits)
-            self.notes |= {"changes": admission.changes} if admission.changes else {}
-            self.notes |= {"injections": hits} if hits else {}
+            notes |= {"changes": list(admission.changes)} if admission.changes else {}
+            notes |= {"injections": hits} if hits else {}
         if refused is not None:
-            await self.fail(FailureReason.INVALID_REQUEST, refused)
+            await self.fail(FailureReason.INVALID_REQUEST, refused, **notes)
             return
         earlier = await self.memory.recall(self.state)
         messages = opening(request, system=parts.system, schema=parts.schema, history=earlier)
@@ -191,11 +201,11 @@ class Run:
             try:
                 done = await parts.context.assemble(Prompt(messages, parts.toolbox.specs))
             except InvalidRequest as error:
-                await self.fail(FailureReason.INVALID_REQUEST, error)
+                await self.fail(FailureReason.INVALID_REQUEST, error, **notes)
                 return
             messages = done.prompt.messages
-            self.notes["context"] = [asdict(report) for report in done.steps]
-        await self.journal.note(EventKind.CONTEXT, messages=messages)
+            notes["context"] = [asdict(report) for report in done.steps]
+        await self.journal.note(EventKind.CONTEXT, messages=messages, notes=notes)
         await self.memory.save(messages[-1])
 
     async def ask(self) -> None:
@@ -207,7 +217,11 @@ class Run:
         if self.parts.config.stop_when_stuck and going_round(self.state.turns):
             await self.fail(FailureReason.NO_PROGRESS, _stuck(self.state))
             return
-        failure = await self.calling.ask()
+        try:
+            failure = await self.calling.ask()
+        except InvalidRequest as error:  # what the run has gathered does not fit the window any more
+            await self.fail(FailureReason.INVALID_REQUEST, error)
+            return
         if failure is not None:
             await self.fail(reason(failure), failure)
             return
@@ -238,15 +252,16 @@ class Run:
                     if guarded.problem == "blocked_word"
                     else FailureReason.OUTPUT_TOO_LARGE
                 )
-                self.notes["partial"] = guarded.text
-                await self.fail(kind, _unfit(state, guarded.problem))
+                await self.fail(kind, _unfit(state, guarded.problem), partial=guarded.text)
                 return
             text = guarded.text
         checked = check(text, parts.schema, parts.validators)
         if checked.valid:
             await self.succeed(text, checked)
             return
-        await self.journal.record(EventKind.VALIDATION_FAILED, call=state.calls, problems=checked.problems)
+        if not state.rejected:  # else an earlier process said so, and got no further
+            facts = {"call": state.calls, "problems": checked.problems}
+            await self.journal.record(EventKind.VALIDATION_FAILED, **facts)
         if state.repairs >= parts.config.max_retries:
             await self.fail(FailureReason.VALIDATION, _exhausted(state, checked))
             return
@@ -271,10 +286,12 @@ class Run:
         )
         await self.fail(reason, error)
 
-    async def fail(self, reason: FailureReason, error: HarnessError) -> None:
+    async def fail(self, reason: FailureReason, error: HarnessError, **facts: Any) -> None:
         """End without an accepted answer."""
-        facts: dict[str, Any] = {"failure_reason": reason.value, "layer": reason.layer, "error": error}
-        content = self.notes.get("partial", self.state.last.text)
+        facts |= {"failure_reason": reason.value, "layer": reason.layer, "error": error}
+        content = facts.get("partial", self.state.last.text)
+        if "partial" not in facts and self.parts.guardrails is not None:
+            content = self.parts.guardrails.output(content, is_json=self.parts.schema is not None).text
         if isinstance(error, ProviderError):
             facts["user_message"] = self.parts.messages.failed(reason, retry_after_s=error.retry_after_s)
             content = str(error)
@@ -286,8 +303,12 @@ class Run:
         accepted = (
             [{"call": state.calls, "model": state.last.model, "outcome": "accepted"}] if success else []
         )
-        self.notes |= self.memory.facts
-        told = {"tried": calling.tried, "cached": calling.cached, "degraded": calling.degraded}
+        told = {
+            "tried": list(state.tried),
+            "cached": state.cached,
+            "degraded": calling.degraded,
+            **self.memory.facts,
+        }
         asked = state.request.metadata if state.request is not None else {}
         facts |= {"request": dict(asked)} if asked else {}
         if success and calling.degraded:
@@ -305,13 +326,29 @@ class Run:
                 "session_id": state.session_id,
                 "attempts": state.attempts + accepted,
                 **told,
-                **self.notes,
+                **state.notes,
                 **facts,
             },
         )
         if self.parts.tracer is not None:
             self.parts.tracer.event(LLM_CALL, llm_call(result, task=str(asked.get("task", ""))))
         await self.journal.record(EventKind.ORCHESTRATE_COMPLETE, result=result)
+
+
+def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:
+    """Refuse what settles no call; a call that was settled before is none of these.
+
+    Raises:
+        ConfigError: see above.
+    """
+    known = {*state.in_doubt, *state.results}
+    for position, found in settle.items():
+        if (state.in_doubt and position not in known) or not isinstance(found, str | None):
+            raise ConfigError(
+                f"settle={{{position!r}: {found!r}}} cannot work; in doubt are {state.in_doubt}",
+                where=f"Harness.resume({state.session_id!r}, settle=...)",
+                fix="give by position what the call returned, as text, or None to make it again",
+            )
 
 
 def _exhausted(state: RunState, checked: Check) -> MaxRetriesExceeded:

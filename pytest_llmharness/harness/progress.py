@@ -8,7 +8,10 @@ from difflib import SequenceMatcher
 
 # What differs between two answers that say the same: numbers, and names made up of digits.
 _CHANGING = re.compile(r"\b[0-9a-f]{8,}\b|\d+", re.IGNORECASE)
+# Long texts are compared by their pieces: the time for it grows with the square of their number.
+_PIECE = re.compile(r"\w{1,12}|\W{1,12}")
 _COMPARED_CHARS = 2_000
+_MOST_PIECES = 400
 _ALIKE = 0.9
 _IN_A_ROW = 3
 
@@ -33,7 +36,11 @@ def going_round(turns: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
 def _alike(one: str, other: str) -> bool:
     if one == other:
         return True
-    matcher = SequenceMatcher(None, one, other, autojunk=False)
+    matcher = SequenceMatcher(None, _pieces(one), _pieces(other), autojunk=False)
     if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:
         return False
     return matcher.ratio() >= _ALIKE
+
+
+def _pieces(text: str) -> Sequence[str]:
+    return text if len(text) <= _MOST_PIECES else _PIECE.findall(text)[:_MOST_PIECES]

@@ -29,7 +29,7 @@ class SingleFlight(Generic[Value]):
         flight = self._flights.get(place)
         if flight is None:
             flight = self._flights[place] = _Flight(asyncio.ensure_future(_called(make)))
-            flight.task.add_done_callback(lambda _: self._flights.pop(place, None))
+            flight.task.add_done_callback(lambda _: self._forget(place, flight))
         flight.waiting += 1
         try:
             return await asyncio.shield(flight.task)
@@ -40,10 +40,13 @@ class SingleFlight(Generic[Value]):
 
     async def _land(self, place: tuple[int, str], flight: _Flight[Value]) -> None:
         """Cancel a call that nobody waits for, and see it end."""
-        if self._flights.get(place) is flight:
-            del self._flights[place]
+        self._forget(place, flight)
         flight.task.cancel()
         await asyncio.gather(flight.task, return_exceptions=True)
+
+    def _forget(self, place: tuple[int, str], flight: _Flight[Value]) -> None:
+        if self._flights.get(place) is flight:
+            del self._flights[place]
 
 
 class _Flight(Generic[Value]):

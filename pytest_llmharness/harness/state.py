@@ -45,10 +45,15 @@ class RunState:
         proposed: the calls of the last answer, in order; empty where it had none.
         begun: positions of proposed calls whose execution began.
         results: the answers to proposed calls by position.
+        rejected: whether the last answer was found invalid.
         effects: whether a tool that may write was called.
         charges: every call that ran in the session, for quotas and budgets.
         runs: how many runs the session had, this one among them.
         turns: the last answers of the run with what came of them, for the no-progress check.
+        tried: the endpoints that were asked, in order.
+        fallen, retried: endpoints given up, and retries at the one in use.
+        cached, stale_age_s: whether a kept answer was used; its age where it was past its time.
+        notes: what preparing the request found, for the result's metadata.
         events: how many events were applied; the number of the next one.
     """
 
@@ -66,11 +71,18 @@ class RunState:
     begun: set[int] = field(default_factory=set)
     results: dict[int, Message] = field(default_factory=dict)
     answered: bool = False
+    rejected: bool = False
     effects: bool = False
     charges: list[Charge] = field(default_factory=list)
     runs: int = 0
     turns: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     attempts: list[dict[str, Any]] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+    fallen: int = 0
+    retried: int = 0
+    cached: bool = False
+    stale_age_s: float | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
     outcome: LLMResult | None = None
     events: int = 0
 
@@ -130,24 +142,28 @@ def _started(state: RunState, data: Mapping[str, Any]) -> None:
     state.usage, state.last, state.outcome = Usage(), Completion(), None
     state.proposed, state.begun, state.results = (), set(), {}
     state.prepared = state.answered = state.effects = False
-    state.attempts, state.turns = [], []
+    state.attempts, state.turns, state.tried, state.notes = [], [], [], {}
+    state.fallen, state.retried, state.cached, state.stale_age_s = 0, 0, False, None
 
 
 def _prepared(state: RunState, data: Mapping[str, Any]) -> None:
-    state.messages = list(data["messages"])
+    state.messages, state.notes = list(data["messages"]), dict(data.get("notes", {}))
     state.prepared = True
 
 
 def _asked(state: RunState, data: Mapping[str, Any]) -> None:
     # A call that was interrupted and is made again is one call more, and not one number more.
     state.calls = data["call"]
+    state.tried.append(data["endpoint"])
 
 
 def _answered(state: RunState, data: Mapping[str, Any]) -> None:
     state.last = last = data["completion"]
     state.usage += last.usage
     state.proposed = last.tool_calls
-    state.answered = True
+    state.answered, state.rejected = True, False
+    state.cached |= data.get("cached", False)
+    state.stale_age_s = data.get("stale_age_s", state.stale_age_s)
     if not last.tool_calls:
         state.turns.append((last.text, ()))
 
@@ -155,12 +171,16 @@ def _answered(state: RunState, data: Mapping[str, Any]) -> None:
 def _failed(state: RunState, data: Mapping[str, Any]) -> None:
     state.note("failed", error=data["error"].what)
     state.retries += data["next"] != "give_up"
+    state.retried += data["next"] == "retry"
+    if data["next"] == "fall_back":
+        state.fallen, state.retried = state.fallen + 1, 0
 
 
 def _executing(state: RunState, data: Mapping[str, Any]) -> None:
+    if data["position"] not in state.begun:  # made again after a crash, it is still one call
+        state.charges.append(Charge(data["at_s"], data["tool"], data["cost"]))
     state.begun.add(data["position"])
     state.effects |= data["writes"]
-    state.charges.append(Charge(data["at_s"], data["tool"], data["cost"]))
 
 
 def _executed(state: RunState, data: Mapping[str, Any]) -> None:
@@ -182,7 +202,8 @@ def _executed(state: RunState, data: Mapping[str, Any]) -> None:
 
 
 def _rejected(state: RunState, data: Mapping[str, Any]) -> None:
-    state.note("rejected", problems=data["problems"])
+    state.rejected = True
+    state.note("rejected", problems=list(data["problems"]))
 
 
 def _repairing(state: RunState, data: Mapping[str, Any]) -> None:
@@ -200,7 +221,16 @@ def _completed(state: RunState, data: Mapping[str, Any]) -> None:
 
 def _resumed(state: RunState, data: Mapping[str, Any]) -> None:
     state.outcome = None
-    state.begun.difference_update(data["again"])
+    for position in set(data["again"]).intersection(state.in_doubt):
+        state.begun.discard(position)
+        _uncharge(state.charges, state.proposed[position].name)
+
+
+def _uncharge(charges: list[Charge], tool: str) -> None:
+    for place in range(len(charges) - 1, -1, -1):
+        if charges[place].tool == tool:
+            del charges[place]
+            return
 
 
 _CHANGES: Mapping[EventKind, Callable[[RunState, Mapping[str, Any]], None]] = {

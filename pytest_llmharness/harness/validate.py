@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ..errors import CoreMissing, UnrepairableJSON
+from ..errors import ConfigError, CoreMissing, UnrepairableJSON
+from .foreign import said
 
 if TYPE_CHECKING:
     from ..parsing import Edit, OutputParser
@@ -49,7 +50,11 @@ def check(text: str, schema: Schema | None, validators: Iterable[Validator] = ()
         text: the model's answer.
         schema: what the answer must satisfy as JSON; None takes it as text.
         validators: functions of the value that return a complaint, or None to accept; a raised
-            ValueError is a complaint too. They run only on what the schema accepts.
+            exception is a complaint too: what a model wrote must not end a run. They run only on what
+            the schema accepts.
+
+    Raises:
+        ConfigError: a validator returned something else, such as a bool.
     """
     found = Check(text) if schema is None else _read(text, schema)
     if not found.valid:
@@ -76,7 +81,7 @@ def _read(text: str, schema: Schema) -> Check:
 def _judged(verdict: Verdict, edits: tuple[Edit, ...] = ()) -> Check:
     if verdict.valid:
         return Check(verdict.value, (), edits)
-    return Check(None, tuple(verdict.hint().splitlines()))
+    return Check(None, tuple(verdict.hint().splitlines()) or ("the answer does not fit its schema",))
 
 
 def _doubtful(doubts: tuple[Edit, ...]) -> str:
@@ -96,6 +101,19 @@ def _thinking_separator() -> OutputParser:
 
 def _complaint(validator: Validator, value: Any) -> str | None:
     try:
-        return validator(value)
-    except ValueError as error:
-        return str(error) or type(error).__name__
+        complaint = validator(value)
+    except (ValueError, AssertionError) as error:
+        return said(error)
+    except Exception as error:  # noqa: BLE001 - it meant to say no, or met what it did not expect
+        return f"{_name(validator)} failed on it with {type(error).__name__}: {said(error)}"
+    if complaint is None or isinstance(complaint, str):
+        return complaint
+    raise ConfigError(
+        f"the validator {_name(validator)} returned {complaint!r}",
+        where="Harness(validators=...)",
+        fix="return None to accept a value, or a sentence that says what is wrong with it",
+    )
+
+
+def _name(validator: Validator) -> str:
+    return getattr(validator, "__name__", type(validator).__name__)

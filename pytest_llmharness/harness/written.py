@@ -17,7 +17,8 @@ from ..domain.message_json import (
 from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..domain.usage import Timing, Usage
-from ..errors import Explained, HarnessError, SessionLogError
+from ..errors import HarnessError, SessionLogError
+from .json_form import json_form
 
 VERSION = 1
 """Of the written form; it stands in the first event of every session."""
@@ -26,7 +27,9 @@ VERSION = 1
 def written(kind: EventKind, data: Mapping[str, Any]) -> Event:
     """Return an event with JSON values only.
 
-    Values that are none (what a validator returned, say) are left to the log, which refuses them.
+    What users put into `Request.metadata` and what stands in `LLMResult.metadata` may be anything. What
+    JSON does not know of it is written in its JSON form (a Pydantic model, a dataclass, a set) or as its
+    text (a Fraction, a date, NaN), and comes back as that.
     """
     name = _LIVE.get(kind)
     if name is not None:
@@ -85,10 +88,10 @@ def _to_completion(data: Mapping[str, Any]) -> Completion:
 
 def _request(request: Request) -> dict[str, Any]:
     return {
-        "text": request.text,
+        "text": json_form(request.text),
         "history": [message_to_json(message) for message in request.history],
         "session_id": request.session_id,
-        "metadata": request.metadata,
+        "metadata": json_form(request.metadata),
     }
 
 
@@ -98,20 +101,22 @@ def _to_request(data: Mapping[str, Any]) -> Request:
 
 
 def _error(error: HarnessError) -> dict[str, Any]:
-    facts = {name: value for name, value in vars(error).items() if _is_plain(value)}
-    return {"type": type(error).__name__, **facts}
+    facts = {name: json_form(value) for name, value in vars(error).items()}
+    cause = error.__cause__
+    told = {"type": type(error).__name__, "facts": facts}
+    return {**told, "cause": _error(cause)} if isinstance(cause, HarnessError) else told
 
 
 def _to_error(data: Mapping[str, Any]) -> HarnessError:
-    facts = dict(data)
-    kind = getattr(errors, facts.pop("type"), None)
-    known = isinstance(kind, type) and issubclass(kind, Explained) and issubclass(kind, HarnessError)
-    made: HarnessError = (kind if known else HarnessError)(**facts)  # type: ignore[misc]
+    named = getattr(errors, data["type"], None)
+    kind = named if isinstance(named, type) and issubclass(named, HarnessError) else HarnessError
+    made = kind.__new__(kind)
+    # Not by its constructor: an error may have learnt facts that this does not take.
+    vars(made).update(data["facts"])
+    made.args = (made.what,)
+    if "cause" in data:
+        made.__cause__ = _to_error(data["cause"])
     return made
-
-
-def _is_plain(value: object) -> bool:
-    return value is None or isinstance(value, str | int | float | bool)
 
 
 _FACTS = (
@@ -121,20 +126,24 @@ _FACTS = (
 
 
 def _result(result: LLMResult) -> dict[str, Any]:
-    metadata = dict(result.metadata)
-    if isinstance(metadata.get("error"), HarnessError):
-        metadata["error"] = _error(metadata["error"])
-    metadata["edits"] = [[*edit.span, edit.rule] for edit in metadata.get("edits", ())]
+    metadata = {
+        str(name): _error(value) if isinstance(value, HarnessError) else json_form(value)
+        for name, value in result.metadata.items()
+        if name != "edits"
+    }
+    if "edits" in result.metadata:
+        metadata["edits"] = [[*edit.span, edit.rule] for edit in result.metadata["edits"]]
     return {**{name: getattr(result, name) for name in _FACTS}, "metadata": metadata}
 
 
 def _to_result(data: Mapping[str, Any]) -> LLMResult:
     metadata = dict(data["metadata"])
-    if isinstance(metadata.get("error"), dict):
+    if isinstance(metadata.get("error"), dict) and "type" in metadata["error"]:
         metadata["error"] = _to_error(metadata["error"])
-    from ..parsing import Edit
+    if "edits" in metadata:
+        from ..parsing import Edit
 
-    metadata["edits"] = tuple(Edit((start, end), rule) for start, end, rule in metadata["edits"])
+        metadata["edits"] = tuple(Edit((start, end), rule) for start, end, rule in metadata["edits"])
     return LLMResult(**{**data, "metadata": metadata})
 
 

@@ -277,4 +277,4 @@ def test_run_inside_the_core_names_the_way_out() -> None:
 
     with pytest.raises(HarnessError, match="wait for itself") as caught:
         Harness(Model(lambda prompt: sub_agent())).run("go").unwrap()
-    assert "run -> arun" in caught.value.what
+    assert "run -> arun" in caught.value.fix

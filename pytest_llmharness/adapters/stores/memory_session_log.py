@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import json
 from collections.abc import AsyncIterator
 
-from ...domain.event import Event
-from ...errors import SessionConflict
+from ...domain.event import Event, EventKind
+from ...errors import SessionConflict, SessionLogError
+
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class MemorySessionLog:
     """Keeps events in a list per session. For tests, and for runs nobody needs to resume."""
 
     def __init__(self) -> None:
-        self._sessions: defaultdict[str, list[Event]] = defaultdict(list)
+        self._sessions: dict[str, list[tuple[EventKind, str]]] = {}
 
     async def append(self, session_id: str, seq: int, event: Event) -> None:
         """Append `event` as number `seq`.
 
         Raises:
             SessionConflict: `seq` is not the next number.
+            SessionLogError: the event cannot be written as JSON.
         """
-        events = self._sessions[session_id]
+        try:
+            text = _encode(event.data)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise SessionLogError(
+                f"the event {event.kind} cannot be written as JSON: {error}",
+                where="MemorySessionLog",
+                fix="let tools and validators return JSON values",
+            ) from error
+        events = self._sessions.setdefault(session_id, [])
         if seq != len(events):
             raise SessionConflict.at(session_id, seq, len(events), "memory")
-        events.append(event)
+        events.append((event.kind, text))
 
     async def read(self, session_id: str, after: int = -1) -> AsyncIterator[tuple[int, Event]]:
         """Yield (seq, event) in order, from the event that follows `after`."""
-        for seq, event in enumerate(self._sessions.get(session_id, ())[after + 1 :], after + 1):
-            yield seq, event
+        for seq, (kind, text) in enumerate(self._sessions.get(session_id, ())[after + 1 :], after + 1):
+            yield seq, Event(kind, json.loads(text))
 
     async def aclose(self) -> None:
         """Nothing to release."""

@@ -47,6 +47,7 @@ _PAGE = 256
 _SESSIONS = 10_000  # whose next number is remembered
 _BUSY_MS = 5000
 _encode = encoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_encode_ascii = encoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 Row: TypeAlias = tuple[Any, ...]
 """The session, the number of its first event, then kind and data of one event or of two."""
@@ -120,7 +121,7 @@ class SqliteSessionLog:
         while True:
             rows = self._select(session_id, after)
             for seq, kind, data in rows:
-                yield seq, Event(EventKind(kind), json.loads(data))
+                yield seq, self._event(kind, data)
             if len(rows) < _PAGE:
                 return
             after = rows[-1][0]
@@ -135,12 +136,23 @@ class SqliteSessionLog:
 
     def _text(self, event: Event) -> str:
         try:
-            return _encode(event.data)
+            text = _encode(event.data)
+            return text if _is_utf8(text) else _encode_ascii(event.data)
         except (TypeError, ValueError, RecursionError) as error:
             raise SessionLogError(
                 f"the event {event.kind} cannot be written as JSON: {error}",
                 where=self._path,
                 fix="let tools and validators return JSON values",
+            ) from error
+
+    def _event(self, kind: str, data: str) -> Event:
+        try:
+            return Event(EventKind(kind), json.loads(data))
+        except ValueError as error:
+            raise SessionLogError(
+                f"an event of the kind {kind!r} cannot be read: {error}",
+                where=self._path,
+                fix="restore the file from a copy, or read it with the version that wrote it",
             ) from error
 
     def _try_insert(self, row: Row) -> bool:
@@ -275,6 +287,17 @@ def _statement(row: Row, *, known: bool = False) -> str:
     if len(row) == 4:
         return _INSERT_NEXT if known else _INSERT
     return _INSERT_NEXT_TWO if known else _INSERT_TWO
+
+
+def _is_utf8(text: str) -> bool:
+    """Whether SQLite takes the text: half of a surrogate pair it does not."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _settle(news: list[tuple[asyncio.Future[None], Exception | None]]) -> None:

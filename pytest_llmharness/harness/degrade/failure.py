@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from ...domain.result import FailureReason
 from ...errors import (
     AuthenticationFailed,
     BadRequest,
+    HarnessError,
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
@@ -13,6 +16,7 @@ from ...errors import (
     StreamBroken,
 )
 from ..config import HarnessConfig
+from ..foreign import said
 
 _REASONS: tuple[tuple[type[ProviderError], FailureReason], ...] = (
     (ProviderTimeout, FailureReason.TIMEOUT),
@@ -23,9 +27,11 @@ _REASONS: tuple[tuple[type[ProviderError], FailureReason], ...] = (
 )
 
 
-def named(error: Exception, provider: str, config: HarnessConfig) -> ProviderError:
-    """Return the failure of a call as one of our errors."""
+def named(error: BaseException, provider: str, config: HarnessConfig) -> ProviderError:
+    """Return the failure of a call as one of our errors; a wait that is no time is left out of it."""
     if isinstance(error, ProviderError):
+        if not _is_time(error.retry_after_s):
+            error.retry_after_s = None
         return error
     if isinstance(error, TimeoutError):
         named_error: ProviderError = ProviderTimeout(
@@ -34,15 +40,21 @@ def named(error: Exception, provider: str, config: HarnessConfig) -> ProviderErr
             fix="raise HarnessConfig(timeout_seconds=...), or use a faster model",
             provider=provider,
         )
+    elif isinstance(error, HarnessError):
+        named_error = ProviderError(error.what, where=error.where, fix=error.fix, provider=provider)
     else:
         named_error = ProviderError(
-            str(error) or type(error).__name__,
+            said(error),
             where=f"provider {provider}, which raised {type(error).__name__}",
             fix="make the adapter raise a ProviderError that says what to do",
             provider=provider,
         )
     named_error.__cause__ = error
     return named_error
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, int | float) and isfinite(value) and value >= 0
 
 
 def reason(error: ProviderError) -> FailureReason:

@@ -71,6 +71,7 @@ class Ladder:
         random: where the jitter comes from.
         retries: calls after the first one, at each endpoint.
         backoff: how long to wait between them.
+        fallen, retried: endpoints given up and retries at the next one, in an earlier life of the request.
     """
 
     def __init__(
@@ -80,6 +81,8 @@ class Ladder:
         random: Random,
         retries: int = 2,
         backoff: Backoff | None = None,
+        fallen: int = 0,
+        retried: int = 0,
     ) -> None:
         if not endpoints:
             raise ConfigError(
@@ -89,8 +92,8 @@ class Ladder:
         self._random = random
         self._retries = retries
         self._backoff = backoff or Backoff()
-        self._position = 0
-        self._retried = 0
+        self._position = min(fallen, len(self._endpoints) - 1)
+        self._retried = retried
 
     @property
     def endpoint(self) -> Endpoint:

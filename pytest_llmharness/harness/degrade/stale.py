@@ -21,7 +21,7 @@ async def stale_answer(
         return None
     try:
         found = await cache.stale(key)
+        answer = unpack(found[0]) if found is not None else None
+        return None if found is None or answer is None else (answer, float(found[1]))
     except Exception:  # noqa: BLE001 - the outage is the news, not the cache
         return None
-    answer = unpack(found[0]) if found is not None else None
-    return None if found is None or answer is None else (answer, found[1])

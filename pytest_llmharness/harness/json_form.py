@@ -1,0 +1,62 @@
+"""What JSON does not know, as JSON: its own JSON form where it has one, or else its text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import fields, is_dataclass
+from math import isfinite
+from typing import Any
+
+from ..schema.source import first_inexpressible
+from .foreign import said
+from .received import whole
+
+_DEEPEST = 100
+
+
+def json_form(value: Any, depth: int = 0) -> Any:
+    """Return the value itself where it is JSON, and what may stand for it where it is not.
+
+    Example:
+        >>> json_form({"a": [1, "b"], 2: {3}, "cap": Fraction(1, 3)})
+        {'a': [1, 'b'], '2': [3], 'cap': '1/3'}
+    """
+    if value is None or isinstance(value, str | int | float):
+        return _of_scalar(value)
+    if depth == 0 and isinstance(value, dict | list) and first_inexpressible(value) is None:
+        return value
+    return "..." if depth == _DEEPEST else _of_many(value, depth)
+
+
+def _of_scalar(value: str | float | None) -> str | float | None:
+    if isinstance(value, str):
+        return whole(value)
+    return value if not isinstance(value, float) or isfinite(value) else str(value)
+
+
+def _of_many(value: Any, depth: int) -> Any:
+    if isinstance(value, Mapping):
+        return {whole(_text(name)): json_form(each, depth + 1) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_form(each, depth + 1) for each in value]
+    if isinstance(value, Set):
+        return [json_form(each, depth + 1) for each in sorted(value, key=_text)]
+    return _of_object(value, depth)
+
+
+def _of_object(value: Any, depth: int) -> Any:
+    try:
+        if is_dataclass(value) and not isinstance(value, type):
+            return {each.name: json_form(getattr(value, each.name), depth + 1) for each in fields(value)}
+        if hasattr(value, "model_dump"):  # Pydantic
+            return json_form(value.model_dump(mode="json"), depth + 1)
+    except Exception:  # noqa: BLE001 - its text will do
+        return whole(_text(value))
+    return whole(_text(value))
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001 - a class of somebody else's
+        return f"{type(value).__name__} ({said(error)})"
