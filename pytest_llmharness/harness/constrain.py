@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +17,7 @@ from .action_schema import action_schema, closed, defaults_of, own
 from .eager import within
 from .foreign import cancels_us, said
 from .gate.budgets import Account, Charge, quotas
+from .json_form import record_form
 from .refusal import Refusal
 
 if TYPE_CHECKING:
@@ -260,10 +261,9 @@ def answer_text(value: Any) -> str:
 
 
 def _json_form(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {each.name: getattr(value, each.name) for each in fields(value)}
-    if hasattr(value, "model_dump"):  # Pydantic
-        return value.model_dump(mode="json")
+    members = record_form(value)
+    if members is not None:
+        return members
     if isinstance(value, bytes | bytearray):
         return value.decode(errors="replace")
     if isinstance(value, Set):

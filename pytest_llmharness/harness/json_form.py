@@ -7,7 +7,6 @@ from dataclasses import fields, is_dataclass
 from math import isfinite
 from typing import Any
 
-from ..schema.source import first_inexpressible
 from .foreign import said
 from .received import whole
 
@@ -23,8 +22,11 @@ def json_form(value: Any, depth: int = 0) -> Any:
     """
     if value is None or isinstance(value, str | int | float):
         return _of_scalar(value)
-    if depth == 0 and isinstance(value, dict | list) and first_inexpressible(value) is None:
-        return value
+    if depth == 0 and isinstance(value, dict | list):
+        from ..schema.source import first_inexpressible
+
+        if first_inexpressible(value) is None:
+            return value
     return "..." if depth == _DEEPEST else _of_many(value, depth)
 
 
@@ -46,13 +48,17 @@ def _of_many(value: Any, depth: int) -> Any:
 
 def _of_object(value: Any, depth: int) -> Any:
     try:
-        if is_dataclass(value) and not isinstance(value, type):
-            return {each.name: json_form(getattr(value, each.name), depth + 1) for each in fields(value)}
-        if hasattr(value, "model_dump"):  # Pydantic
-            return json_form(value.model_dump(mode="json"), depth + 1)
+        own = record_form(value)
     except Exception:  # noqa: BLE001 - its text will do
-        return whole(_text(value))
-    return whole(_text(value))
+        own = None
+    return whole(_text(value)) if own is None else json_form(own, depth + 1)
+
+
+def record_form(value: Any) -> dict[str, Any] | None:
+    """Return the members of a dataclass or a Pydantic model; None for anything else."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: getattr(value, each.name) for each in fields(value)}
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else None
 
 
 def _text(value: Any) -> str:

@@ -11,7 +11,6 @@ from ..domain.completion import Completion, FinishReason
 from ..domain.tool import ToolCall
 from ..domain.usage import Timing, Usage
 from ..errors import MalformedResponse
-from ..schema.source import first_inexpressible
 
 _FINISHES = get_args(FinishReason)
 
@@ -69,10 +68,16 @@ def _call(call: ToolCall, seen: dict[str, int]) -> ToolCall:
     name = whole(call.name)
     own_id = None if call.id is None else _unique(whole(str(call.id)), seen)
     arguments, raw = call.arguments, call.raw_arguments
-    if raw is not None or not isinstance(arguments, dict) or first_inexpressible(arguments) is not None:
+    if raw is not None or not _is_json_object(arguments):
         raw = whole(raw if isinstance(raw, str) else _as_text(arguments))
         return replace(call, name=name, arguments={}, id=own_id, raw_arguments=raw)
     return replace(call, name=name, id=own_id)
+
+
+def _is_json_object(arguments: Any) -> bool:
+    from ..schema.source import first_inexpressible  # with the first call: it brings the schema room along
+
+    return isinstance(arguments, dict) and first_inexpressible(arguments) is None
 
 
 def _unique(given: str, seen: dict[str, int]) -> str:

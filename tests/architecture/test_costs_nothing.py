@@ -65,6 +65,17 @@ def test_the_harness_needs_no_test_tools() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_harness_loads_no_schema_before_it_needs_one() -> None:
+    """The schema and parsing rooms come with the first schema, tool or answer that wants them."""
+    code = (
+        "import sys; from pytest_llmharness import Harness; assert Harness\n"
+        "rooms = ('pytest_llmharness.schema', 'pytest_llmharness.parsing')\n"
+        "print([name for name in sys.modules if name.startswith(rooms)])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert loaded.strip() == "[]"
+
+
 def test_every_public_name_loads() -> None:
     """The lazy face gives what it lists, and names what it does not have."""
     import pytest_llmharness
