@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -18,6 +19,7 @@ from pytest_llmharness.adapters.breaker_states.redis import RedisBreakerStates
 from pytest_llmharness.adapters.caches.redis import RedisCache
 from pytest_llmharness.adapters.clocks.virtual import VirtualClock
 from pytest_llmharness.adapters.limiters.redis import RedisTokenBucket
+from pytest_llmharness.adapters.redis_scripts import RedisScripts
 from pytest_llmharness.contracts import BreakerStatesContract, CacheContract, LimiterContract
 from pytest_llmharness.errors import CircuitOpen, SharedStateUnavailable
 from pytest_llmharness.harness.degrade import Breaker
@@ -84,6 +86,27 @@ def test_two_instances_obey_one_rate(url: str) -> None:
         return granted
 
     assert asyncio.run(clause()) == pytest.approx([0.0] * 10 + [1.0, 2.0], abs=1e-6)
+
+
+def test_a_slow_server_changes_no_granted_time(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock goes on while the server thinks; slots are granted at their moment all the same."""
+    clock = VirtualClock(start=1_700_000_000.0)
+    limiter, ask, granted = RedisTokenBucket(url, prefix=f"{uuid4()}:", clock=clock), RedisScripts.run, []
+
+    async def slowly(server: RedisScripts, script: str, *arguments: Any) -> Any:
+        return await ask(server, f"for i = 1, 3000000 do end {script}", *arguments)
+
+    async def one() -> None:
+        await limiter.acquire("user")
+        granted.append(clock.now() - 1_700_000_000.0)
+
+    async def clause() -> None:
+        await asyncio.gather(*(one() for _ in range(13)))
+        await limiter.aclose()
+
+    monkeypatch.setattr(RedisScripts, "run", slowly)
+    asyncio.run(clause())
+    assert granted == pytest.approx([0.0] * 10 + [1.0, 2.0, 3.0], abs=1e-6)
 
 
 def test_who_is_cancelled_while_the_server_is_asked_takes_no_slot(url: str) -> None:
