@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 
-from .grammar import Language
+from .grammar import Language, Match
 from .lexicon import LANGUAGES
 from .phrases import Phrases, entries
 from .skeleton import folded_word
@@ -13,6 +14,10 @@ from .words import Word
 
 _REPORTED = "了"  # behind a Chinese verb: it is told, not asked
 _FAR = 7
+_REPORTED_FAR = 6
+_ARTICLE_FAR = 2
+_DIGITS = frozenset(folded_word("0123456789"))
+_LONGEST_NUMBER = 3
 _ADVERB_ENDING = folded_word("ly")
 _SHORTEST_ADVERB = 4
 
@@ -36,6 +41,20 @@ def is_directed(sentence: Sequence[Word], place: int, end: int, language: Langua
             return False
         place = place - 1 if start is None else start
     return True
+
+
+def is_reported(match: Match, reports: Iterable[Match]) -> bool:
+    """Whether somebody makes a model do it: "they told the bot to ignore its instructions"."""
+    return any(
+        report.start <= match.start <= report.end + _REPORTED_FAR and match.end > report.end
+        for report in reports
+    )
+
+
+def is_vague(sentence: Sequence[Word], match: Match, language: Language) -> bool:
+    """Whether the last piece is spoken of in general: "explain what a system prompt is"."""
+    before = sentence[max(match.head_end, match.last - _ARTICLE_FAR) : match.last]
+    return any(word.text in language.vague for word in before)
 
 
 def is_conditional(sentence: Sequence[Word]) -> bool:
@@ -62,7 +81,10 @@ def _standing() -> Phrases:
 def has_topic(sentence: Sequence[Word], end: int) -> bool:
     """Whether a topic of its own follows: "the rules" may be anybody's, "the rules of the pool" are not."""
     places = _phrases("places")
-    if any(word.text in places for word in sentence[end : end + _FAR]):
+    if any(
+        word.text in places and len(number.text) <= _LONGEST_NUMBER and _DIGITS.issuperset(number.text)
+        for word, number in pairwise(sentence[end : end + _FAR])
+    ):
         return True
     if end >= len(sentence) or sentence[end].opens:
         return False

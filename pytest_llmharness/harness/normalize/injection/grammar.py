@@ -67,6 +67,7 @@ class Language:
         topics: prepositions that name a topic: "about" in "the rules about parking".
         conditions: how a clause begins that makes the order one for owners of a thing: "if your oven ...".
         places: words that send the reader of a paper on: "page" in "go to page 12".
+        indefinite: articles of what is spoken of in general: "a" in "explain what a system prompt is".
         self: what is no topic of its own: "your" in "the rules in your prompt".
         spaced: whether spaces stand between words.
     """
@@ -81,6 +82,7 @@ class Language:
     topics: str = ""
     conditions: str = ""
     places: str = ""
+    indefinite: str = ""
     self: str = ""
     spaced: bool = True
 
@@ -103,6 +105,11 @@ class Language:
     def others(self) -> Phrases:
         """`own`, ready to match."""
         return Phrases(entries(self.own))
+
+    @cached_property
+    def vague(self) -> Phrases:
+        """`indefinite`, ready to match."""
+        return Phrases(entries(self.indefinite))
 
     def core_words(self) -> set[str]:
         """Return every word of the rules that are looked for in text without spaces."""

@@ -13,6 +13,7 @@ _QUOTES = (
     ('"', '"'),
     ("'", "'"),
     ("`", "`"),
+    ("/", "/"),
     ("“", "”"),
     ("„", "“”"),
     ("«", "»"),
@@ -32,11 +33,12 @@ _FOLLOW_IT = re.compile(
 # These alone excuse what is quoted in code, or was disguised.
 _OF_ATTACKS = """attack, attacks, attacker, attackers, payload, payloads, injection, injections, jailbreak,
     jailbreaks, detect, detects, detected, detector, flag, flags, flagged, assert, test, tests,
-    parametrize, scanner, classifier, malicious, example, examples, detection, regex, exploit, angriff,
+    parametrize, scanner, classifier, malicious, example, examples, detection, regex, exploit, deny, denied, block, blocks, blocked,
+    blocklist, pattern, patterns, forbidden, banned, angriff,
     beispiel, attaque, exemple, ataque, ejemplo, атака, пример, атаки, 攻击, 示例"""
 # Talk of language itself: one such word is enough beside a quotation.
 _OF_LANGUAGE = """translate, translation, rewrite, paraphrase, passive, spelling, synonym, means, said, says,
-    wrote, übersetze, übersetzung, heißt, sagte, passiv, traduis, traduire, traduction, dit, passif, traduce,
+    wrote, quote, quoted, phrase, sentence, line, string, übersetze, übersetzung, heißt, sagte, passiv, traduis, traduire, traduction, dit, passif, traduce,
     traducir, dijo, pasiva, переведи, переведите, сказал, залог, 翻译, 被动句, 造句, 句子, 例子"""
 
 
@@ -69,7 +71,7 @@ def is_mentioned(source: str, start: int, end: int, *, hidden: bool = False) -> 
     if _FOLLOW_IT.search(" ".join(around)):
         return False
     if quote is None and not hidden:
-        return _introduced(before)
+        return _introduced(before) or _is_cited(source, start, end)
     if hidden or _is_structure(before):
         return not _talk_of_attacks().isdisjoint(around)
     return len(around) >= _WORDS_OUTSIDE or any(
@@ -84,6 +86,14 @@ def _introduced(before: str) -> bool:
     return told and not _talk_of_attacks().isdisjoint(re.findall(r"\w+", folded_word(sentence)))
 
 
+def _is_cited(source: str, start: int, end: int) -> bool:
+    """Whether the line repeats what somebody wrote, as mail programs mark it, and is then spoken of."""
+    if not source.startswith(">", source.rfind("\n", 0, start) + 1):
+        return False
+    around = re.findall(r"\w+", folded_word(source[max(0, start - _AROUND) : start] + source[end : end + _AROUND]))
+    return not (_talk_of_attacks() | _talk_of_language()).isdisjoint(around)
+
+
 def _is_structure(before: str) -> bool:
     """Whether the quotes belong to code or JSON, where everything is quoted."""
     return before.rstrip().endswith(("=", "(", "[", ",", '":', "':", "{"))
@@ -96,7 +106,7 @@ def _quote_around(source: str, start: int, end: int) -> tuple[int, int] | None:
         first = source.rfind(opening, max(0, start - _LONGEST), start + 1)
         if first < 0 or any(source.find(closing, first + 1, start) >= 0 for closing in closings):
             continue
-        if opening in "\"'`" and not _opens(source, first):
+        if opening in "\"'`/" and not _opens(source, first):
             continue
         lasts = [
             place

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from .bearing import has_topic, is_conditional, is_directed
+from .bearing import has_topic, is_conditional, is_directed, is_reported, is_vague
 from .encoded import decoded
 from .hit import Hit
 from .letters import respelt_matches
@@ -22,7 +22,6 @@ _REACH = 400
 _ENOUGH = 1.0 - 1e-9
 _DISGUISE = 0.4
 _DEEPEST = 3
-_ENDS = frozenset(("override", "disobey", "void", "guards"))  # the same words say this only once
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -57,14 +56,14 @@ def _hits(text: str, found: list[_Evidence], enough: float = _ENOUGH) -> Iterato
 
 
 def _best_by_name(near: Iterable[_Evidence]) -> dict[str, float]:
-    """Return the most that each kind of evidence says, as far as it counts beside the others."""
+    """Return the most that each kind of evidence says; the same words say something only once."""
     names = {one.name for one in near}
     best: dict[str, float] = {}
     taken: list[_Evidence] = []
     for one in sorted(near, key=lambda one: (-one.weight, one.start - one.end)):
         if one.beside and names.isdisjoint(one.beside.split("|")):
             continue
-        if one.name in _ENDS:
+        if not one.beside:
             if any(one.start < other.end and other.start < one.end for other in taken):
                 continue
             taken.append(one)
@@ -100,8 +99,14 @@ def _in_words(folded: Folded) -> Iterator[_Evidence]:
             continue
         sentence = words(folded.text, low, high, UNSPACED.vocabulary)
         conditional = is_conditional(sentence)
-        for matcher, match in rules.matches(sentence, candidates):
+        matches = list(rules.matches(sentence, candidates))
+        reports = [match for matcher, match in matches if matcher.rule.name == "report"]
+        for matcher, match in matches:
             rule = matcher.rule
+            if not rule.weight or is_reported(match, reports):
+                continue
+            if rule.name == "leak" and is_vague(sentence, match, matcher.language):
+                continue
             if rule.directed and not is_directed(sentence, match.first, match.head_end, matcher.language):
                 continue
             if rule.topical and (

@@ -77,6 +77,9 @@ _LISTS = {
     "loot": "mot de passe, mots de passe, données des clients, clés api, identifiants, données",
     "i am": "je suis",
     "boss": "développeur, administrateur, créateur, admin",
+    "make": """demande, demandent, demander, demandé, dit, disent, dire, force, forcent, forcer, amène, amènent, amener, pousse, poussent, pousser,
+        convainc, convaincre, ordonne, ordonner, ordonné, fait, font, faire, incite, incitent, inciter, obtenir""",
+    "machines": """modèle, modèles, bot, bots, chatbot, chatbots, assistant, assistants, ia, robot, robots, llm, llms, machine, machines, agent, agents""",
 }
 
 _RULES = (
@@ -105,6 +108,7 @@ FRENCH = Language(
     topics="pour, sur, concernant, dans, de, du, des, d, au, aux, à, par, en, relatives",
     conditions="si votre, si vos, si ton, si ta, lorsque votre, quand votre, sauf si votre",
     places="page, étape, section, chapitre, figure, tableau",
+    indefinite="un, une",
     self="""ton, ta, tes, toi, cette conversation, ce chat, système, développeur, développeurs, openai, début, ce message, ce qui,
         départ, vigueur, moi, mes ordres, y compris, sécurité, origine, base""",
 )

@@ -82,6 +82,10 @@ _LISTS = {
     "loot": "passwort, passwörter, kundendaten, zugangsdaten, api schlüssel, nutzerdaten, geheimnisse",
     "i am": "ich bin",
     "boss": "entwickler, administrator, admin, schöpfer, betreiber",
+    "make": """bitten, bittet, bat, fordern, fordert, forderte, bringen, bringt, brachte, überreden, überredet, zwingen, zwingt, zwang, verleiten,
+        verleitet, dazu bringen, auffordern, sagen, sagt, sagte, befehlen, befiehlt, befahl""",
+    "machines": """modell, modelle, modellen, bot, bots, chatbot, chatbots, assistent, assistenten, ki, sprachmodell, sprachmodelle, sprachmodellen, roboter,
+        llm, llms, maschine, maschinen""",
 }
 
 _RULES = (
@@ -115,6 +119,7 @@ GERMAN = Language(
     topics="zu, zum, zur, für, über, auf, in, im, am, von, vom, des, der, bei, beim, bezüglich, zwecks, fürs",
     conditions="wenn ihr, wenn ihre, falls ihr, falls ihre, sofern ihr, sofern ihre, wenn dein, wenn deine, falls dein, falls deine",
     places="seite, schritt, abschnitt, kapitel, abbildung, tabelle",
+    indefinite="ein, eine, einen, einem, einer",
     self="""dir, dich, dein, deine, deiner, deinem, deinen, diesem gespräch, diesem chat, dieser, system, entwickler, entwicklern,
         openai, anfang, mir, diesem, diese""",
 )

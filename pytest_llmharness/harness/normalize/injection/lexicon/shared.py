@@ -6,6 +6,8 @@ from __future__ import annotations
 from ..grammar import Rule
 
 SHARED = (
+    Rule("report", 0, "[make] .. [machines]"),
+    Rule("report", 0, "[machines] . [made]"),
     Rule("override", 1, "[forget] .. [old] .. [orders]", directed=True, topical=True),
     Rule("override", 0.6, "[forget] .. [old] .. [rules]", directed=True, topical=True),
     Rule("override", 1, "[forget] .. [your|all] .. [orders|rules]", directed=True, topical=True),

@@ -76,6 +76,9 @@ _LISTS = {
     "loot": "contraseña, contraseñas, datos de los clientes, claves, credenciales, saldo",
     "i am": "soy",
     "boss": "desarrollador, administrador, creador, admin",
+    "make": """pide, piden, pedir, pidió, pidieron, dice, dicen, decir, dijo, obliga, obligan, obligar, hace, hacen, hacer, hizo, lograr, logran, logra,
+        convence, convencer, ordena, ordenar, ordenó, engaña, engañan, engañar, consiguió, conseguir""",
+    "machines": """modelo, modelos, bot, bots, chatbot, chatbots, asistente, asistentes, ia, robot, robots, llm, llms, máquina, agente, agentes""",
 }
 
 _RULES = (
@@ -103,6 +106,7 @@ SPANISH = Language(
     topics="para, sobre, acerca, en, de, del, con, por, al, a",
     conditions="si su, si sus, cuando su",
     places="página, paso, sección, capítulo, figura, tabla",
+    indefinite="un, una",
     self="""tu, tus, ti, seguridad, contenido, esta conversación, este chat, sistema, desarrollador, desarrolladores, openai, arriba,
         inicio, principio, este mensaje, mí, partir de ahora, inmediato""",
 )
