@@ -51,6 +51,18 @@ def is_reported(match: Match, reports: Iterable[Match]) -> bool:
     )
 
 
+def names_a_matter(sentence: Sequence[Word], match: Match, language: Language) -> bool:
+    """Whether a word before the orders says whose matter it is: "ignore the payment instructions"."""
+    if not language.qualities:
+        return False
+    matters, fitting, endings = language.fitting
+    for index in range(match.end - 1, match.start, -1):
+        if sentence[index].text in matters:
+            before = sentence[index - 1].text
+            return index > match.head_end and before not in fitting and not before.endswith(endings)
+    return False
+
+
 def is_vague(sentence: Sequence[Word], match: Match, language: Language) -> bool:
     """Whether the last piece is spoken of in general: "explain what a system prompt is"."""
     before = sentence[max(match.head_end, match.last - _ARTICLE_FAR) : match.last]

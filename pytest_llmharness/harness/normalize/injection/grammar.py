@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .phrases import Phrases, entries
+from .skeleton import folded_word
 from .words import Vocabulary, Word
 
 _PIECE = re.compile(r"\([^)]*\)\??|\[[^\]]*\]\??|\S+")
@@ -67,6 +68,8 @@ class Language:
         topics: prepositions that name a topic: "about" in "the rules about parking".
         conditions: how a clause begins that makes the order one for owners of a thing: "if your oven ...".
         places: words that send the reader of a paper on: "page" in "go to page 12".
+        qualities: what may stand before the orders of a topical rule, by itself or by its ending: "silly",
+            "*ous"; any other word names a matter: "payment" in "ignore the payment instructions".
         indefinite: articles of what is spoken of in general: "a" in "explain what a system prompt is".
         self: what is no topic of its own: "your" in "the rules in your prompt".
         spaced: whether spaces stand between words.
@@ -83,6 +86,7 @@ class Language:
     conditions: str = ""
     places: str = ""
     indefinite: str = ""
+    qualities: str = ""
     self: str = ""
     spaced: bool = True
 
@@ -105,6 +109,17 @@ class Language:
     def others(self) -> Phrases:
         """`own`, ready to match."""
         return Phrases(entries(self.own))
+
+    @cached_property
+    def fitting(self) -> tuple[Phrases, Phrases, tuple[str, ...]]:
+        """What a matter may be named before, and `qualities`: whole words, and endings."""
+        matters = [entry for name in ("orders", "rules", "guards") for entry in entries(self.lists[name])]
+        words = entries(self.qualities)
+        endings = tuple(folded_word(word[1:]) for word in words if word[0] == "*")
+        lists = (self.lists[name] for name in ("old", "all", "your", "orders", "rules", "guards", "maker", "inner", "special", "lawless"))
+        whole = [word for word in words if word[0] != "*"]
+        whole += [part for one in lists for entry in entries(one) for part in entry.split()]
+        return Phrases(matters), Phrases(whole), endings
 
     @cached_property
     def vague(self) -> Phrases:

@@ -28,7 +28,8 @@ _WORDS_OUTSIDE = 3
 _FOLLOW_IT = re.compile(
     rf"\b(?:{folded_word('follow|obey|execute|run|perform|apply|do')}) "
     rf"(?:{folded_word('it|this|that|them|these|as|what')})\b"
-    rf"|\b(?:{folded_word('act on|as your next|comply|decode')})\b"
+    rf"|\b(?:{folded_word('act on|as your next|comply|decode|complete the sentence')})\b"
+    rf"|\b(?:{folded_word('begin|start')}) (?:{folded_word('your reply|your answer|your response|with')})\b"
 )
 # These alone excuse what is quoted in code, or was disguised.
 _OF_ATTACKS = """attack, attacks, attacker, attackers, payload, payloads, injection, injections, jailbreak,

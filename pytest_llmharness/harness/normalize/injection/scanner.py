@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from .bearing import has_topic, is_conditional, is_directed, is_reported, is_vague
+from .bearing import has_topic, is_conditional, is_directed, is_reported, is_vague, names_a_matter
 from .encoded import decoded
 from .hit import Hit
 from .letters import respelt_matches
@@ -110,7 +110,9 @@ def _in_words(folded: Folded) -> Iterator[_Evidence]:
             if rule.directed and not is_directed(sentence, match.first, match.head_end, matcher.language):
                 continue
             if rule.topical and (
-                conditional or has_topic(sentence, match.last if matcher.others else match.end)
+                conditional
+                or has_topic(sentence, match.last if matcher.others else match.end)
+                or (not matcher.others and names_a_matter(sentence, match, matcher.language))
             ):
                 continue
             start, end = folded.span(sentence[match.start].start, sentence[match.end - 1].end)
