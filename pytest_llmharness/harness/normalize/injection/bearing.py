@@ -29,7 +29,7 @@ def _phrases(field: str) -> Phrases:
 
 def is_directed(sentence: Sequence[Word], place: int, end: int, language: Language) -> bool:
     """Whether the verb at `place` addresses the reader: a command, not a report of one."""
-    if _phrases("refusals").before(sentence, place) is not None:
+    if is_refused(sentence, place):
         return False
     if not language.spaced and end < len(sentence) and sentence[end].text == _REPORTED:
         return False
@@ -41,6 +41,11 @@ def is_directed(sentence: Sequence[Word], place: int, end: int, language: Langua
             return False
         place = place - 1 if start is None else start
     return True
+
+
+def is_refused(sentence: Sequence[Word], place: int) -> bool:
+    """Whether a word before turns the verb at `place` into its opposite: "never"."""
+    return _phrases("refusals").before(sentence, place) is not None
 
 
 def is_reported(match: Match, reports: Iterable[Match]) -> bool:
@@ -100,6 +105,8 @@ def has_topic(sentence: Sequence[Word], end: int) -> bool:
         return True
     if end >= len(sentence) or sentence[end].opens:
         return False
+    if sentence[end].text in _phrases("artefacts"):
+        return True
     return any(
         behind < len(sentence) and not _phrases("self").ends(sentence, behind)
         for behind in _phrases("topics").ends(sentence, end)

@@ -68,6 +68,7 @@ class Language:
         topics: prepositions that name a topic: "about" in "the rules about parking".
         conditions: how a clause begins that makes the order one for owners of a thing: "if your oven ...".
         places: words that send the reader of a paper on: "page" in "go to page 12".
+        artefacts: what is called after orders and is none: "pointer" in "the previous instruction pointer".
         qualities: what may stand before the orders of a topical rule, by itself or by its ending: "silly",
             "*ous"; any other word names a matter: "payment" in "ignore the payment instructions".
         indefinite: articles of what is spoken of in general: "a" in "explain what a system prompt is".
@@ -86,6 +87,7 @@ class Language:
     conditions: str = ""
     places: str = ""
     indefinite: str = ""
+    artefacts: str = ""
     qualities: str = ""
     self: str = ""
     spaced: bool = True

@@ -22,6 +22,9 @@ _QUOTES = (
     ("「", "」"),
     ("『", "』"),
 )
+_STRUCTURE = re.compile(r"(?:[=(\[{]|[\"'\])}\d]\s{0,3},|[\"']\s{0,3}:)\s{0,3}\Z")
+_KEY = re.compile(r"[\"']\w{1,40}[\"']\s{0,3}:\s{0,3}\Z")
+_QUOTE_MARK = re.compile(r"(?<!\w)[\"'“„«‘「](?=\w)|(?<=\w)[\"'”»’」](?!\w)")
 _LONGEST = 240
 _AROUND = 200
 _WORDS_OUTSIDE = 3
@@ -66,6 +69,8 @@ def is_mentioned(source: str, start: int, end: int, *, hidden: bool = False) -> 
     first, last = quote or (start, end)
     line = max(source.rfind("\n\n", 0, first), first - _AROUND, 0)
     before = source[line:first]
+    is_structure = _is_structure(before)
+    before = _KEY.sub("", before)
     stop = source.find("\n\n", last)
     after = source[last : min(stop if stop >= 0 else len(source), last + _AROUND)]
     around = re.findall(r"[^\W_]+", folded_word(f"{before} {after}"))
@@ -73,11 +78,16 @@ def is_mentioned(source: str, start: int, end: int, *, hidden: bool = False) -> 
         return False
     if quote is None and not hidden:
         return _introduced(before) or _is_cited(source, start, end)
-    if hidden or _is_structure(before):
+    if hidden or is_structure:
         return not _talk_of_attacks().isdisjoint(around)
     return len(around) >= _WORDS_OUTSIDE or any(
         not word.isascii() or word in _talk_of_language() for word in around
     )
+
+
+def crosses_quotes(source: str, start: int, end: int) -> bool:
+    """Whether one end of source[start:end] lies in a quotation and the other does not."""
+    return len(_QUOTE_MARK.findall(source, start, end)) % 2 == 1
 
 
 def _introduced(before: str) -> bool:
@@ -97,7 +107,7 @@ def _is_cited(source: str, start: int, end: int) -> bool:
 
 def _is_structure(before: str) -> bool:
     """Whether the quotes belong to code or JSON, where everything is quoted."""
-    return before.rstrip().endswith(("=", "(", "[", ",", '":', "':", "{"))
+    return _STRUCTURE.search(before) is not None
 
 
 def _quote_around(source: str, start: int, end: int) -> tuple[int, int] | None:

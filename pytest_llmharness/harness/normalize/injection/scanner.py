@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from .bearing import has_topic, is_conditional, is_directed, is_reported, is_vague, names_a_matter
+from .bearing import has_topic, is_conditional, is_directed, is_refused, is_reported, is_vague, names_a_matter
 from .encoded import decoded
 from .hit import Hit
 from .letters import respelt_matches
 from .lexicon import UNSPACED
 from .marks import MARKS
-from .mention import is_mentioned
+from .mention import crosses_quotes, is_mentioned
 from .rule_index import all_rules
 from .skeleton import Folded
 from .words import sentences, words
@@ -107,6 +107,8 @@ def _in_words(folded: Folded) -> Iterator[_Evidence]:
                 continue
             if rule.name == "leak" and is_vague(sentence, match, matcher.language):
                 continue
+            if matcher.others and is_refused(sentence, match.first):
+                continue
             if rule.directed and not is_directed(sentence, match.first, match.head_end, matcher.language):
                 continue
             if rule.topical and (
@@ -116,6 +118,8 @@ def _in_words(folded: Folded) -> Iterator[_Evidence]:
             ):
                 continue
             start, end = folded.span(sentence[match.start].start, sentence[match.end - 1].end)
+            if matcher.others and crosses_quotes(folded.source, start, end):
+                continue
             hidden = "letters" if folded.is_disguised(start, end) else ""
             if not is_mentioned(folded.source, start, end, hidden=bool(hidden)):
                 yield _Evidence(rule.name, rule.weight, start, end, hidden, rule.beside)

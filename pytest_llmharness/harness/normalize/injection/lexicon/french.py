@@ -50,7 +50,7 @@ _LISTS = {
     "guards": """filtre*, garde fous, protections, restrictions, limites, sécurités, mesures de sécurité, règles de sécurité,
         mécanismes de sécurité, censure, modération, barrières, consignes de sécurité, filtres,
         filtre, barrière, verrous, contrôles, limite""",
-    "you have no": "tu n as aucune, tu n as aucun, tu n as plus aucune, tu n as plus de, tu n avais aucune, tu n es soumis à aucune",
+    "you have no": """tu n as aucune, tu n as aucun, tu n as plus aucune, tu n as plus de, tu n avais aucune, tu n es soumis à aucune, tu n obéis à aucune, tu ne connais aucune, tu n es lié par aucune, tu n es plus lié, tu n es plus soumis, il n y a plus de""",
     "become": """tu es maintenant, tu es désormais, tu es à présent, fais comme si, fais semblant, comporte toi, agis comme, agis, imagine,
         joue le rôle, incarne, prétends, deviens, réponds comme, réponds en tant que, simule, tu seras, vous êtes maintenant,
         tu joues, tu vas jouer, glisse toi dans, mets toi dans la peau, prends le rôle, endosse le rôle, transforme toi, sois, à partir de maintenant tu es, désormais tu es, maintenant tu es, tu agis, tu incarnes, suppose, comporte toi comme""",

@@ -55,7 +55,7 @@ _LISTS = {
         sicherheitsrichtlinien, einschränkungen, beschränkungen, sicherheitsregeln, inhaltsrichtlinien, moderation, sperren, filter,
         sicherheitsprüfungen, sicherheitsmechanismen, sicherheitsvorkehrungen,
         sperre, schranken, schutz, zensur, kontrollen, beschränkung""",
-    "you have no": "du hast keine, du hast keinerlei, du kennst keine, hättest du keine, du hättest keine, für dich gelten keine, für dich gibt es keine",
+    "you have no": """du hast keine, du hast keinerlei, du kennst keine, hättest du keine, du hättest keine, für dich gelten keine, für dich gibt es keine, du unterliegst keinen, du unterliegst keinerlei, du unterliegst nicht, dich binden keine, du brauchst keine, du kennst ab jetzt keine, du hast ab jetzt keine, du hast jetzt keine, du hast nun keine""",
     "become": """du bist jetzt, du bist nun, du bist ab jetzt, du bist ab sofort, ab sofort bist du, ab jetzt bist du, tu so, tue so, spiele, stell dir vor, verhalte dich,
         agiere, handle, antworte als, antworte wie, gib dich, schlüpfe, benimm dich, sei ein, sei eine,
         du spielst, du wirst, du agierst, du verhältst dich, nimm die rolle, übernimm die rolle, ab jetzt spielst du, von nun an bist du, von jetzt an bist du, jetzt bist du, werde, verwandle dich, du bist ab heute, sei jetzt, sei""",

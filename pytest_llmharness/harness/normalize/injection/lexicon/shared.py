@@ -21,6 +21,7 @@ SHARED = (
     Rule("override", 0.8, "[end] & [system]", topical=True),
     Rule("override", 1, "[forget] .. [question] .. [user]", directed=True),
     Rule("override", 1, "[forget] .. [user] .. [question]", directed=True),
+    Rule("override", 1, "[forget] .. [maker] . [orders|rules]", directed=True, topical=True),
     Rule("override", 0.7, "[forget] .. [your] . [part]", directed=True, topical=True),
     Rule("guards", 1, "[disable] .. [safeguards]", directed=True, topical=True),
     Rule("leak", 1, "[show] .. [entire] . [text] .. [told]", directed=True),

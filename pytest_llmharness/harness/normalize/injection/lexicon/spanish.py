@@ -47,7 +47,7 @@ _LISTS = {
     "guards": """filtro*, protecciones, restricciones, límites, medidas de seguridad, reglas de seguridad, salvaguardas, filtros,
         mecanismos de seguridad, censura, moderación, barreras, controles, políticas de seguridad,
         filtro, restricción, protección, seguros, salvaguarda, límite, bloqueos""",
-    "you have no": "no tienes ninguna, no tienes, ya no tienes, no tuvieras, no tendrás, no estás sujeto a",
+    "you have no": """no tienes ninguna, no tienes, ya no tienes, no tuvieras, no tendrás, no estás sujeto a, no obedeces a ninguna, ya no hay, no conoces, no estás limitado por, ya no estás sujeto a, no te rige ninguna""",
     "become": """ahora eres, eres, eres ahora, a partir de ahora eres, actúa como, actúe como, finge, finge ser, finge que, compórtate como,
         imagina, imagina que, simula, simula ser, haz de cuenta, responde como, conviértete en, desde ahora eres, juega el papel,
         asume el papel, serás, haz como si, pretende,
