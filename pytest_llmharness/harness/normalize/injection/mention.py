@@ -23,6 +23,7 @@ _QUOTES = (
     ("『", "』"),
 )
 _STRUCTURE = re.compile(r"(?:[=(\[{]|[\"'\])}\d]\s{0,3},|[\"']\s{0,3}:)\s{0,3}\Z")
+_BEFORE_REGEX = ("", " ", "(", "[", "=", ",", ":", "\n")
 _KEY = re.compile(r"[\"']\w{1,40}[\"']\s{0,3}:\s{0,3}\Z")
 _QUOTE_MARK = re.compile(r"(?<!\w)[\"'“„«‘「](?=\w)|(?<=\w)[\"'”»’」](?!\w)")
 _LONGEST = 240
@@ -31,7 +32,7 @@ _WORDS_OUTSIDE = 3
 _FOLLOW_IT = re.compile(
     rf"\b(?:{folded_word('follow|obey|execute|run|perform|apply|do')}) "
     rf"(?:{folded_word('it|this|that|them|these|as|what')})\b"
-    rf"|\b(?:{folded_word('act on|as your next|comply|decode|complete the sentence')})\b"
+    rf"|\b(?:{folded_word('act on|as your next|comply|decode|complete the sentence|continue the text|finish the sentence|go on with the text')})\b"
     rf"|\b(?:{folded_word('begin|start')}) (?:{folded_word('your reply|your answer|your response|with')})\b"
 )
 # These alone excuse what is quoted in code, or was disguised.
@@ -130,5 +131,7 @@ def _quote_around(source: str, start: int, end: int) -> tuple[int, int] | None:
 
 
 def _opens(source: str, place: int) -> bool:
-    before, after = source[place - 1 : place], source[place + 1 : place + 2]
+    before, after = source[max(0, place - 1) : place], source[place + 1 : place + 2]
+    if source[place] == "/":
+        return before in _BEFORE_REGEX
     return not before.isalnum() and not after.isspace()
