@@ -64,6 +64,8 @@ def names_a_matter(sentence: Sequence[Word], match: Match, language: Language) -
     for index in range(match.end - 1, match.start, -1):
         if sentence[index].text in matters:
             before = sentence[index - 1].text
+            if index + 1 < match.end and sentence[index + 1].text in _phrases("artefacts"):
+                return True
             return index > match.head_end and before not in fitting and not before.endswith(endings)
     return False
 

@@ -21,7 +21,7 @@ from .skeleton import folded_word
 from .words import Vocabulary, Word
 
 _PIECE = re.compile(r"\([^)]*\)\??|\[[^\]]*\]\??|\S+")
-_CORE = {"override": 0.7}  # by name; 1 for others
+_CORE = {"override": 0.7, "guards": 0.6}  # by name; 1 for others
 _REACH = 16
 _GAPS = {".": 1, "..": 4, "...": 8}
 _GAPS_UNSPACED = {".": 2, "..": 7, "...": 16}

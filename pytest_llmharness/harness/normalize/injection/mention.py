@@ -24,6 +24,7 @@ _QUOTES = (
 )
 _STRUCTURE = re.compile(r"(?:[=(\[{]|[\"'\])}\d]\s{0,3},|[\"']\s{0,3}:)\s{0,3}\Z")
 _BEFORE_REGEX = ("", " ", "(", "[", "=", ",", ":", "\n")
+_FIELD_END = re.compile(r"[\"']\s{0,3}[:,]\s{0,3}[\"']")
 _KEY = re.compile(r"[\"']\w{1,40}[\"']\s{0,3}:\s{0,3}\Z")
 _QUOTE_MARK = re.compile(r"(?<!\w)[\"'“„«‘「](?=\w)|(?<=\w)[\"'”»’」](?!\w)")
 _LONGEST = 240
@@ -89,6 +90,11 @@ def is_mentioned(source: str, start: int, end: int, *, hidden: bool = False) -> 
 def crosses_quotes(source: str, start: int, end: int) -> bool:
     """Whether one end of source[start:end] lies in a quotation and the other does not."""
     return len(_QUOTE_MARK.findall(source, start, end)) % 2 == 1
+
+
+def crosses_fields(source: str, start: int, end: int) -> bool:
+    """Whether source[start:end] reaches from one quoted field into another, as in JSON."""
+    return _FIELD_END.search(source, start, end) is not None
 
 
 def _introduced(before: str) -> bool:

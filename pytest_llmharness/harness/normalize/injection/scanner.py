@@ -13,7 +13,7 @@ from .hit import Hit
 from .letters import respelt_matches
 from .lexicon import UNSPACED
 from .marks import MARKS
-from .mention import crosses_quotes, is_mentioned
+from .mention import crosses_fields, crosses_quotes, is_mentioned
 from .rule_index import all_rules
 from .skeleton import Folded
 from .words import sentences, words
@@ -118,7 +118,9 @@ def _in_words(folded: Folded) -> Iterator[_Evidence]:
             ):
                 continue
             start, end = folded.span(sentence[match.start].start, sentence[match.end - 1].end)
-            if matcher.others and crosses_quotes(folded.source, start, end):
+            if crosses_fields(folded.source, start, end) or (
+                matcher.others and crosses_quotes(folded.source, start, end)
+            ):
                 continue
             hidden = "letters" if folded.is_disguised(start, end) else ""
             if not is_mentioned(folded.source, start, end, hidden=bool(hidden)):

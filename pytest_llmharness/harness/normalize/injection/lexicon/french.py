@@ -39,7 +39,8 @@ _LISTS = {
     "whole": "tout, ce, ce qui, tout ce, tout le texte",
     "told": """avant, précède, qui précède, précédent, précédents, ci dessus, plus haut, auparavant, précédemment, au dessus, on t a dit,
         t a été dit, on t a appris, tu sais, tu as appris, jusqu ici, jusqu à présent,
-        ce message, cette ligne, de ce message, avant ça, au début, de cette conversation, t ont dit, t ont appris""",
+        ce message, cette ligne, de ce message, avant ça, au début, de cette conversation, t ont dit, t ont appris,
+        mon message, mon premier message, avant mon, cette phrase""",
     "text": "texte, tout, message, messages, contenu, ce",
     "follow": """suivez, respectez, obéissez, écoutez, appliquez, suivre, respecter, obéir, écouter, appliquer, suis, respecte, obéis,
         écoute, applique, tenir compte, observer""",
@@ -95,6 +96,7 @@ _LISTS = {
     "safeguards": """filtres de sécurité, filtre de sécurité, garde fous, filtres de contenu, filtre de contenu, mesures de sécurité,
         mécanismes de sécurité, règles de sécurité, protections internes, modération, censure""",
     "entire": "tout le, tout, intégralité du, ensemble du, totalité du, complet",
+    "you are": "que tu es, tu es, que vous êtes, que tu étais",
 }
 
 _RULES = (

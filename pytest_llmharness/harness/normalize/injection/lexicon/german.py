@@ -39,7 +39,8 @@ _LISTS = {
     "whole": "alles, was, sämtliches",
     "told": """zuvor, vorher, davor, bisher, oben, darüber, oberhalb, bislang, über dieser, vor dieser, dir gesagt wurde,
         man dir gesagt hat, gesagt wurde, du gelernt hast, dir beigebracht wurde, du weißt,
-        dieser nachricht, dieser zeile, vor meiner, man dir beigebracht, dir vorher, dir zuvor, dir gesagt, über diesem, oberhalb dieser""",
+        dieser nachricht, dieser zeile, vor meiner, man dir beigebracht, dir vorher, dir zuvor, dir gesagt, über diesem, oberhalb dieser,
+        meiner nachricht, meiner ersten nachricht, diesem gespräch, diesem satz""",
     "text": "text, alles, nachrichten, inhalt, wörter, gespräch",
     "follow": """befolge, befolgst, befolgen, folge, folgen, folgst, halte dich, halten sie sich, beachte, beachten, gehorche,
         gehorchen, achte auf, richte dich, an, orientiere dich""",
@@ -59,7 +60,8 @@ _LISTS = {
     "you have no": """du hast keine, du hast keinerlei, du kennst keine, hättest du keine, du hättest keine, für dich gelten keine, für dich gibt es keine, du unterliegst keinen, du unterliegst keinerlei, du unterliegst nicht, dich binden keine, du brauchst keine, du kennst ab jetzt keine, du hast ab jetzt keine, du hast jetzt keine, du hast nun keine""",
     "become": """du bist jetzt, du bist nun, du bist ab jetzt, du bist ab sofort, ab sofort bist du, ab jetzt bist du, tu so, tue so, spiele, stell dir vor, verhalte dich,
         agiere, handle, antworte als, antworte wie, gib dich, schlüpfe, benimm dich, sei ein, sei eine,
-        du spielst, du wirst, du agierst, du verhältst dich, nimm die rolle, übernimm die rolle, ab jetzt spielst du, von nun an bist du, von jetzt an bist du, jetzt bist du, werde, verwandle dich, du bist ab heute, sei jetzt, sei""",
+        du spielst, du wirst, du agierst, du verhältst dich, nimm die rolle, übernimm die rolle, ab jetzt spielst du, von nun an bist du, von jetzt an bist du, jetzt bist du, werde, verwandle dich, du bist ab heute, sei jetzt, sei,
+        tu ab jetzt so, tu einfach so, tu bitte so, tu nun so, tu doch so, tun sie so, verhalten sie sich""",
     "machine": """ki, assistent, modell, chatbot, bot, sprachmodell, ai, llm, hacker, wesen, version, maschine, figur, charakter, intelligenz""",
     "unbound": """uneingeschränkt*, ungefiltert*, unzensiert*, unbeschränkt*, böse, böser, skrupellos*, unmoralisch*, gesetzlos*, hemmungslos*, grenzenlos*, unzensierte, boshafte*, rebellisch*""",
     "speak": "antworte, antwortest, handle, sprich, schreibe, schreib, rede, sage, sag",
@@ -103,6 +105,7 @@ _LISTS = {
     "safeguards": """sicherheitsfilter, inhaltsfilter, schutzmechanismen, sicherheitsmechanismen, sicherheitsvorkehrungen, schutzfilter,
         sicherheitssperren, sicherheitsregeln, sicherheitsrichtlinien, inhaltsrichtlinien, zensurfilter, zensur, sicherheitsmaßnahmen""",
     "entire": "gesamten, ganzen, kompletten, vollständigen, alles, sämtlichen, genauen",
+    "you are": "dass du, du bist, du seist",
 }
 
 _RULES = (

@@ -36,7 +36,8 @@ _LISTS = {
         mensaje inicial, instrucciones iniciales del sistema, indicaciones de sistema, instrucciones de sistema, prompt de inicio, reglas de contenido,
         configuración inicial, tu sistema, normas del sistema""",
     "whole": "todo, lo, todo lo, el texto, todo el texto",
-    "told": """antes, anterior, anteriormente, arriba, previamente, te dijeron, te han dicho, te enseñaron, sabes, aprendiste, hasta ahora, te hayan dicho, de arriba, este mensaje, esta línea, a este mensaje, de este mensaje, de esta conversación, te enseñaron antes, te han enseñado, te dieron""",
+    "told": """antes, anterior, anteriormente, arriba, previamente, te dijeron, te han dicho, te enseñaron, sabes, aprendiste, hasta ahora, te hayan dicho, de arriba, este mensaje, esta línea, a este mensaje, de este mensaje, de esta conversación, te enseñaron antes, te han enseñado, te dieron,
+        mi mensaje, mi primer mensaje, antes de mi""",
     "text": "texto, todo, mensaje, mensajes, contenido, lo",
     "follow": """sigue, sigan, siga, obedezca, seguir, obedecer, respetar, cumplir, hacer caso, atender, sigas, obedezcas, respetes, cumplas,
         acatar, acates, escuchar, escuches""",
@@ -93,6 +94,7 @@ _LISTS = {
     "safeguards": """filtros de seguridad, filtro de seguridad, filtros de contenido, filtro de contenido, medidas de seguridad,
         mecanismos de seguridad, reglas de seguridad, salvaguardas, moderación, censura, restricciones de seguridad""",
     "entire": "todo el, todo, íntegro, completo, totalidad del",
+    "you are": "que eres, eres, que es usted",
 }
 
 _RULES = (
