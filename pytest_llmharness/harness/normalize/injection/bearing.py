@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from itertools import pairwise
 
-from .grammar import Language, Match
+from .grammar import Language, Match, Matcher
 from .lexicon import LANGUAGES
 from .phrases import Phrases, entries
 from .skeleton import folded_word
 from .words import Word
 
 _REPORTED = "了"  # behind a Chinese verb: it is told, not asked
+_ORDERS = ("orders", "rules", "guards")
+_NO_NAMES = ("old", "all", "your", "maker", "inner", "special", "lawless")
 _FAR = 7
 _REPORTED_FAR = 6
 _ARTICLE_FAR = 2
@@ -48,19 +50,30 @@ def is_refused(sentence: Sequence[Word], place: int) -> bool:
     return _phrases("refusals").before(sentence, place) is not None
 
 
-def is_reported(match: Match, reports: Iterable[Match]) -> bool:
-    """Whether somebody makes a model do it: "they told the bot to ignore its instructions"."""
-    return any(
-        report.start <= match.start <= report.end + _REPORTED_FAR and match.end > report.end
-        for report in reports
-    )
+def reported_places(reports: Iterable[Match]) -> dict[int, int]:
+    """Return the places where what begins is what somebody makes a model do, and where it is said.
+
+    "They told the bot to ignore its instructions": each place has the end of the first report it belongs to.
+    """
+    places: dict[int, int] = {}
+    for report in reports:
+        for place in range(report.start, report.end + _REPORTED_FAR + 1):
+            places[place] = min(report.end, places.get(place, report.end))
+    return places
 
 
-def names_a_matter(sentence: Sequence[Word], match: Match, language: Language) -> bool:
+def is_about(sentence: Sequence[Word], matcher: Matcher, match: Match) -> bool:
+    """Whether a match speaks of a matter of its own: "the rules of the pool", "the payment rules"."""
+    if matcher.others:
+        return has_topic(sentence, match.last)
+    return has_topic(sentence, match.end) or _names_a_matter(sentence, match, matcher.language)
+
+
+def _names_a_matter(sentence: Sequence[Word], match: Match, language: Language) -> bool:
     """Whether a word before the orders says whose matter it is: "ignore the payment instructions"."""
     if not language.qualities:
         return False
-    matters, fitting, endings = language.fitting
+    matters, fitting, endings = _fitting(language)
     for index in range(match.end - 1, match.start, -1):
         if sentence[index].text in matters:
             before = sentence[index - 1].text
@@ -70,10 +83,27 @@ def names_a_matter(sentence: Sequence[Word], match: Match, language: Language) -
     return False
 
 
+@cache
+def _fitting(language: Language) -> tuple[Phrases, Phrases, tuple[str, ...]]:
+    """What may have a name before it, and what is no such name: words, and endings of words."""
+    qualities = entries(language.qualities)
+    whole = [word for word in qualities if word[0] != "*"]
+    for name in (*_ORDERS, *_NO_NAMES):
+        whole += language.lists[name].replace(",", " ").split()
+    orders = Phrases(entry for name in _ORDERS for entry in entries(language.lists[name]))
+    endings = tuple(folded_word(word[1:]) for word in qualities if word[0] == "*")
+    return orders, Phrases(whole), endings
+
+
+@cache
+def _indefinite(language: Language) -> Phrases:
+    return Phrases(entries(language.indefinite))
+
+
 def is_vague(sentence: Sequence[Word], match: Match, language: Language) -> bool:
     """Whether the last piece is spoken of in general: "explain what a system prompt is"."""
     before = sentence[max(match.head_end, match.last - _ARTICLE_FAR) : match.last]
-    return any(word.text in language.vague for word in before)
+    return any(word.text in _indefinite(language) for word in before)
 
 
 def is_conditional(sentence: Sequence[Word]) -> bool:

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from .phrases import Phrases, entries
-from .skeleton import folded_word
 from .words import Vocabulary, Word
 
 _PIECE = re.compile(r"\([^)]*\)\??|\[[^\]]*\]\??|\S+")
@@ -111,22 +110,6 @@ class Language:
     def others(self) -> Phrases:
         """`own`, ready to match."""
         return Phrases(entries(self.own))
-
-    @cached_property
-    def fitting(self) -> tuple[Phrases, Phrases, tuple[str, ...]]:
-        """What a matter may be named before, and `qualities`: whole words, and endings."""
-        matters = [entry for name in ("orders", "rules", "guards") for entry in entries(self.lists[name])]
-        words = entries(self.qualities)
-        endings = tuple(folded_word(word[1:]) for word in words if word[0] == "*")
-        lists = (self.lists[name] for name in ("old", "all", "your", "orders", "rules", "guards", "maker", "inner", "special", "lawless"))
-        whole = [word for word in words if word[0] != "*"]
-        whole += [part for one in lists for entry in entries(one) for part in entry.split()]
-        return Phrases(matters), Phrases(whole), endings
-
-    @cached_property
-    def vague(self) -> Phrases:
-        """`indefinite`, ready to match."""
-        return Phrases(entries(self.indefinite))
 
     def core_words(self) -> set[str]:
         """Return every word of the rules that are looked for in text without spaces."""

@@ -25,6 +25,7 @@ _QUOTES = (
 _STRUCTURE = re.compile(r"(?:[=(\[{]|[\"'\])}\d]\s{0,3},|[\"']\s{0,3}:)\s{0,3}\Z")
 _BEFORE_REGEX = ("", " ", "(", "[", "=", ",", ":", "\n")
 _FIELD_END = re.compile(r"[\"']\s{0,3}[:,]\s{0,3}[\"']")
+_CITED = re.compile(r"^>[^\n]*\Z", re.MULTILINE)
 _KEY = re.compile(r"[\"']\w{1,40}[\"']\s{0,3}:\s{0,3}\Z")
 _QUOTE_MARK = re.compile(r"(?<!\w)[\"'“„«‘「](?=\w)|(?<=\w)[\"'”»’」](?!\w)")
 _LONGEST = 240
@@ -33,18 +34,20 @@ _WORDS_OUTSIDE = 3
 _FOLLOW_IT = re.compile(
     rf"\b(?:{folded_word('follow|obey|execute|run|perform|apply|do')}) "
     rf"(?:{folded_word('it|this|that|them|these|as|what')})\b"
-    rf"|\b(?:{folded_word('act on|as your next|comply|decode|complete the sentence|continue the text|finish the sentence|go on with the text')})\b"
+    rf"|\b(?:{folded_word('act on|as your next|comply|decode')})\b"
+    rf"|\b(?:{folded_word('complete|continue|finish')}) (?:{folded_word('the sentence|the text')})\b"
     rf"|\b(?:{folded_word('begin|start')}) (?:{folded_word('your reply|your answer|your response|with')})\b"
 )
 # These alone excuse what is quoted in code, or was disguised.
 _OF_ATTACKS = """attack, attacks, attacker, attackers, payload, payloads, injection, injections, jailbreak,
     jailbreaks, detect, detects, detected, detector, flag, flags, flagged, assert, test, tests,
-    parametrize, scanner, classifier, malicious, example, examples, detection, regex, exploit, deny, denied, block, blocks, blocked,
-    blocklist, pattern, patterns, forbidden, banned, angriff,
-    beispiel, attaque, exemple, ataque, ejemplo, атака, пример, атаки, 攻击, 示例"""
+    parametrize, scanner, classifier, malicious, example, examples, detection, regex, exploit, deny, denied,
+    block, blocks, blocked, blocklist, pattern, patterns, forbidden, banned, angriff, beispiel,
+    attaque, exemple, ataque, ejemplo, атака, пример, атаки, 攻击, 示例"""
 # Talk of language itself: one such word is enough beside a quotation.
 _OF_LANGUAGE = """translate, translation, rewrite, paraphrase, passive, spelling, synonym, means, said, says,
-    wrote, quote, quoted, phrase, sentence, line, string, übersetze, übersetzung, heißt, sagte, passiv, traduis, traduire, traduction, dit, passif, traduce,
+    wrote, quote, quoted, phrase, sentence, line, string, übersetze, übersetzung, heißt, sagte, passiv,
+    traduis, traduire, traduction, dit, passif, traduce,
     traducir, dijo, pasiva, переведи, переведите, сказал, залог, 翻译, 被动句, 造句, 句子, 例子"""
 
 
@@ -106,10 +109,11 @@ def _introduced(before: str) -> bool:
 
 def _is_cited(source: str, start: int, end: int) -> bool:
     """Whether the line repeats what somebody wrote, as mail programs mark it, and is then spoken of."""
-    if not source.startswith(">", source.rfind("\n", 0, start) + 1):
+    if not _CITED.search(source, max(0, start - _LONGEST), start):
         return False
-    around = re.findall(r"\w+", folded_word(source[max(0, start - _AROUND) : start] + source[end : end + _AROUND]))
-    return not (_talk_of_attacks() | _talk_of_language()).isdisjoint(around)
+    around = source[max(0, start - _AROUND) : start] + source[end : end + _AROUND]
+    talk = re.findall(r"\w+", folded_word(around))
+    return not (_talk_of_attacks() | _talk_of_language()).isdisjoint(talk)
 
 
 def _is_structure(before: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from .bearing import has_topic, is_conditional, is_directed, is_refused, is_reported, is_vague, names_a_matter
+from .bearing import is_about, is_conditional, is_directed, is_refused, is_vague, reported_places
 from .encoded import decoded
+from .grammar import Match, Matcher
 from .hit import Hit
 from .letters import respelt_matches
 from .lexicon import UNSPACED
@@ -16,7 +17,7 @@ from .marks import MARKS
 from .mention import crosses_fields, crosses_quotes, is_mentioned
 from .rule_index import all_rules
 from .skeleton import Folded
-from .words import sentences, words
+from .words import Word, sentences, words
 
 _REACH = 400
 _ENOUGH = 1.0 - 1e-9
@@ -92,36 +93,43 @@ def _evidence(text: str, depth: int) -> Iterator[_Evidence]:
 
 def _in_words(folded: Folded) -> Iterator[_Evidence]:
     rules = all_rules()
+    said: set[tuple[str, float, int, int]] = set()
     for low, high in sentences(folded.text):
         plain = set(_WORD.findall(folded.text, low, high))
         candidates = rules.candidates(plain) if all(map(str.isascii, plain)) else None
         if candidates == []:
             continue
         sentence = words(folded.text, low, high, UNSPACED.vocabulary)
-        conditional = is_conditional(sentence)
-        matches = list(rules.matches(sentence, candidates))
-        reports = [match for matcher, match in matches if matcher.rule.name == "report"]
-        for matcher, match in matches:
+        for matcher, match in _meant(sentence, list(rules.matches(sentence, candidates))):
             rule = matcher.rule
-            if not rule.weight or is_reported(match, reports):
-                continue
-            if rule.name == "leak" and is_vague(sentence, match, matcher.language):
-                continue
-            if matcher.others and is_refused(sentence, match.first):
-                continue
-            if rule.directed and not is_directed(sentence, match.first, match.head_end, matcher.language):
-                continue
-            if rule.topical and (
-                conditional
-                or has_topic(sentence, match.last if matcher.others else match.end)
-                or (not matcher.others and names_a_matter(sentence, match, matcher.language))
-            ):
-                continue
             start, end = folded.span(sentence[match.start].start, sentence[match.end - 1].end)
-            if crosses_fields(folded.source, start, end) or (
-                matcher.others and crosses_quotes(folded.source, start, end)
-            ):
+            if (rule.name, rule.weight, start, end) in said:
                 continue
+            said.add((rule.name, rule.weight, start, end))
             hidden = "letters" if folded.is_disguised(start, end) else ""
-            if not is_mentioned(folded.source, start, end, hidden=bool(hidden)):
+            if not (
+                crosses_fields(folded.source, start, end)
+                or (matcher.others and crosses_quotes(folded.source, start, end))
+                or is_mentioned(folded.source, start, end, hidden=bool(hidden))
+            ):
                 yield _Evidence(rule.name, rule.weight, start, end, hidden, rule.beside)
+
+
+def _meant(sentence: Sequence[Word], found: list[tuple[Matcher, Match]]) -> Iterator[tuple[Matcher, Match]]:
+    """Yield the matches whose words are said to the reader, of the reader's own orders."""
+    reports = [match for matcher, match in found if matcher.rule.name == "report"]
+    if len(reports) == len(found):
+        return
+    reported = reported_places(reports)
+    conditional = is_conditional(sentence)
+    for matcher, match in found:
+        rule, several = matcher.rule, bool(matcher.others)
+        if (
+            rule.weight
+            and reported.get(match.start, match.end) >= match.end
+            and not (rule.name == "leak" and is_vague(sentence, match, matcher.language))
+            and not (several and is_refused(sentence, match.first))
+            and (not rule.directed or is_directed(sentence, match.first, match.head_end, matcher.language))
+            and not (rule.topical and (conditional or is_about(sentence, matcher, match)))
+        ):
+            yield matcher, match
