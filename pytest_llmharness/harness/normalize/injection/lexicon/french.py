@@ -19,7 +19,8 @@ _LISTS = {
     "end": """ignor*, oubli*, abandonn*, contourn*, annul*, enfrein*, viol*, outrepass*, laisse tomber, désobéi*, effac*, nulle, nulles,
         nuls, caduc*, révoqu*, invalide*, suspendu*, obsolète*, ne compte plus, ne comptent plus, ne s appliquent plus, n existent pas,
         n existaient pas, n existe pas, désactiv*, sans, remplac*, plus aucune, plus aucun, plus valables, arrête, cesse,
-        caduques, sans effet, sans valeur, fausses, n ont plus, n as plus, terminé*, finies, périmé*, plus en vigueur, plus applicable*, contraire""",
+        caduques, sans effet, sans valeur, fausses, n ont plus, n as plus, terminé*, finies, périmé*, plus en vigueur, plus applicable*, contraire,
+        supprim*""",
     "orders": """instruction*, consigne*, directive*, prompt*, programmation, indication*, invite, lignes directrices, instructions,
         consignes, directives, prompt, instruction, consigne,
         règlement interne, recommandation*, préprompt, amorce, message de départ, consigne système, formation""",
@@ -65,12 +66,13 @@ _LISTS = {
     "wild": "mode dieu, mode jailbreak, mode dan, mode sans restriction",
     "show": """montre, affiche, donne, révèle, répète, imprime, écris, dis, liste, traduis, recopie, copie, cite, divulgue, résume, partage,
         envoie, dévoile, montrez, affichez, révélez, répétez, donnez, communique, restitue, récite,
-        récapitule, chante, chante moi, épelle, raconte, livre, balance, expose, transcris, reproduis, colle, fournis, rappelle, énumère, énonce, détaille, lis, affiche moi, donne moi, montre moi, dis moi, imprime moi""",
+        récapitule, chante, chante moi, épelle, raconte, livre, balance, expose, transcris, reproduis, colle, fournis, rappelle, énumère, énonce, détaille, lis, affiche moi, donne moi, montre moi, dis moi, imprime moi,
+        montrer, révéler, donner, dire, afficher, répéter, écrire, partager, citer, lister, recopier, dévoiler""",
     "ask": """quel est, quelles sont, quels sont, quelle est, quelles, que dit, que disent, que contient, que contiennent, qu y a t il dans, quelle était, quelles étaient, quel était, qu est ce que""",
     "secret": """cach*, secrèt*, secret*, intern*, initial*, compl*, original*, confidentiel*, exact*, cachées, secrètes, véritable*, exacte*, complète*, intégral*, premier*, premières, privé*, invisibl*, dissimulé*""",
     "received": "tu as reçu*, as tu reçu*, tu suis, on t a donné*, t ont été données",
     "maker": "développeur, développeurs, créateurs, openai",
-    "void": "annulées, nulles, caduques, révoquées, invalides, suspendues, obsolètes, remplacées, ne s appliquent plus, ne sont plus valables, ne comptent plus, ne valent plus, annulés, nuls",
+    "void": """annulées, nulles, caduques, révoquées, invalides, suspendues, obsolètes, remplacées, ne s appliquent plus, ne sont plus valables, ne comptent plus, ne valent plus, annulés, nuls, supprimées, supprimés, désactivées""",
     "question": "question, demande, requête",
     "verbatim": "mot pour mot, mot à mot, intégralement, littéralement, textuellement",
     "call": """note, message, attention, consigne, instruction, avis, remarque, à toutes les, à tous les, chère, cher, à l attention de, message à, note pour, note à, instruction pour, important, à l, aux, pour les, bonjour, hé, coucou, info""",
@@ -100,6 +102,7 @@ _LISTS = {
 }
 
 _RULES = (
+    Rule("leak", 1, "[show] .. [system]", directed=True, topical=True),
     Rule("override", 0.6, "malgré|dépit|indépendamment .. [orders|rules] .. [late]"),
     Rule("override", 1, "(tu peux|vous pouvez) .. enfreindre|ignorer|violer|contourner|oublier .. [your|all] . [orders|rules]"),
     Rule("override", 0.7, "jamais|pas . reçu|eu . [orders|rules]"),

@@ -18,7 +18,8 @@ _LISTS = {
     "end": """ignor*, olvid*, descart*, abandon*, anul*, cancel*, romp*, viol*, elud*, borr*, quebrant*, inválid*, invalid*, sin efecto,
         suspend*, derogad*, obsolet*, levantad*, reemplaz*, ya no, no existen, no existieran, no existe, no son válidas, no valen,
         desactiv*, desobedec*, no cuentan, no se aplican, sáltate, caso omiso,
-        falsas, falso, mentira, terminad*, acabad*, no rigen, no rigen más, no importan, no cuenta, contrario, nulas, nulos, caducad*""",
+        falsas, falso, mentira, terminad*, acabad*, no rigen, no rigen más, no importan, no cuenta, contrario, nulas, nulos, caducad*,
+        eliminad*, no son válid*""",
     "orders": """instruccion*, indicacion*, directri*, directiva*, prompt*, programación, consigna*, pauta*, lineamiento*, instrucción,
         instrucciones, indicaciones, directrices, directivas, prompt, pautas,
         orientaciones, guía, guías, preprompt, entrenamiento, reglamento, mandato*, normativa*, órdenes""",
@@ -63,12 +64,13 @@ _LISTS = {
     "wild": "modo dios, modo jailbreak, modo dan, modo sin restricciones",
     "show": """muestra, muéstrame, muestre, revela, revele, dime, dame, repite, repita, imprime, escribe, enumera, traduce, copia, cita,
         divulga, resume, comparte, envía, envíame, enséñame, expón, transcribe, filtra, desvela, lista, recita,
-        canta, cántame, recítame, cuéntame, cuenta, pega, reproduce, enuncia, deletrea, proporciona, facilita, entrega, entrégame, pásame, resúmeme, repíteme, escríbeme, dinos, expone, saca, imprímeme, recuérdame, detalla, explícame, lístame""",
+        canta, cántame, recítame, cuéntame, cuenta, pega, reproduce, enuncia, deletrea, proporciona, facilita, entrega, entrégame, pásame, resúmeme, repíteme, escríbeme, dinos, expone, saca, imprímeme, recuérdame, detalla, explícame, lístame,
+        mostrarme, mostrar, revelar, revelarme, decirme, darme, repetir, repetirme, enseñarme, escribirme, compartir, imprimir, listar""",
     "ask": """cuál es, cuáles son, qué dice, qué dicen, qué contiene, qué, cuáles eran, cuál era, cuáles fueron, cómo es, qué decía, qué decían, qué dicen exactamente""",
     "secret": """ocult*, secret*, intern*, inicial*, complet*, original*, confidencial*, exact*, verdader*, reales, privad*, escondid*, invisible*, primer*, primigeni*, íntegr*""",
     "received": "recibiste, te dieron, sigues, has recibido, te dio, te han dado",
     "maker": "desarrollador, desarrolladores, creadores, openai",
-    "void": "anuladas, anulados, canceladas, revocadas, nulas, inválidas, suspendidas, obsoletas, reemplazadas, ya no se aplican, ya no valen, no son válidas, no valen, sin efecto, ya no cuentan",
+    "void": """anuladas, anulados, canceladas, revocadas, nulas, inválidas, suspendidas, obsoletas, reemplazadas, ya no se aplican, ya no valen, no son válidas, no valen, sin efecto, ya no cuentan, eliminadas, desactivadas""",
     "question": "pregunta, solicitud, petición",
     "verbatim": "literalmente, textualmente, íntegramente, palabra por palabra",
     "call": """nota, mensaje, atención, aviso, instrucción, instrucciones, a todas las, a todos los, estimada, mensaje para, aviso a, para la, para las, para los, importante, oye, hola, querida, querido, estimado, a la""",
@@ -98,6 +100,7 @@ _LISTS = {
 }
 
 _RULES = (
+    Rule("leak", 1, "[show] .. [system]", directed=True, topical=True),
     Rule("override", 0.6, "independientemente|pese|pesar|importar .. [orders|rules] .. [late]"),
     Rule("override", 1, "puedes|debes .. romper|ignorar|violar|eludir|olvidar|saltarte .. [your|all] . [orders|rules]"),
     Rule("disobey", 1, "(no tienes|no debes|ya no tienes|no estás|ya no estás) .. [follow] .. [orders|rules]"),
