@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import errors
 from ..domain.completion import Completion
 from ..domain.event import Event, EventKind
+from ..domain.message import Message
 from ..domain.message_json import (
     call_from_json,
     call_to_json,
@@ -31,12 +32,12 @@ def written(kind: EventKind, data: Mapping[str, Any]) -> Event:
     JSON does not know of it is written in its JSON form (a Pydantic model, a dataclass, a set) or as its
     text (a Fraction, a date, NaN), and comes back as that.
     """
-    name = _LIVE.get(kind)
-    if name is not None:
-        data = {**data, name: _WRITE[name](data[name])}
-    if kind is EventKind.ORCHESTRATE_START:
-        data = {"version": VERSION, **data}
-    return Event(kind, data)
+    live = _LIVE.get(kind)
+    if live is None:
+        return Event(kind, data)
+    name, write, _ = live
+    data = {**data, name: write(data[name])}
+    return Event(kind, {"version": VERSION, **data} if kind is EventKind.ORCHESTRATE_START else data)
 
 
 def read(event: Event) -> Event:
@@ -53,24 +54,35 @@ def read(event: Event) -> Event:
             fix="install the version of pytest-llmharness that wrote it",
         )
     try:
-        name = _LIVE.get(event.kind)
-        live = data if name is None else {**data, name: _READ[name](data[name])}
+        live = _LIVE.get(event.kind)
+        if live is not None:
+            name, _, revive = live
+            data[name] = revive(data[name])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SessionLogError(
             f"the event {event.kind} cannot be read: {type(error).__name__}: {error}",
             where="session log",
             fix="restore the log from a copy; it was changed by another program",
         ) from error
-    return Event(event.kind, live)
+    return Event(event.kind, data)
+
+
+def _messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    return list(map(message_to_json, messages))
+
+
+def _to_messages(data: Iterable[Mapping[str, Any]]) -> tuple[Message, ...]:
+    return tuple(map(message_from_json, data))
 
 
 def _completion(completion: Completion) -> dict[str, Any]:
+    usage, timing = completion.usage, completion.timing
     return {
         "text": completion.text,
-        "tool_calls": [call_to_json(call) for call in completion.tool_calls],
+        "tool_calls": list(map(call_to_json, completion.tool_calls)),
         "finish": completion.finish,
-        "usage": [completion.usage.tokens_in, completion.usage.tokens_out],
-        "timing": [completion.timing.ttft_ms, completion.timing.total_ms],
+        "usage": [usage.tokens_in, usage.tokens_out],
+        "timing": [timing.ttft_ms, timing.total_ms],
         "model": completion.model,
     }
 
@@ -147,28 +159,12 @@ def _to_result(data: Mapping[str, Any]) -> LLMResult:
     return LLMResult(**{**data, "metadata": metadata})
 
 
-_LIVE: Mapping[EventKind, str] = {
-    EventKind.ORCHESTRATE_START: "request",
-    EventKind.CONTEXT: "messages",
-    EventKind.PROVIDER_ANSWER: "completion",
-    EventKind.PROVIDER_FAILED: "error",
-    EventKind.VALIDATION_FAILED: "problems",
-    EventKind.ORCHESTRATE_COMPLETE: "result",
+_LIVE: Mapping[EventKind, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
+    EventKind.ORCHESTRATE_START: ("request", _request, _to_request),
+    EventKind.CONTEXT: ("messages", _messages, _to_messages),
+    EventKind.PROVIDER_ANSWER: ("completion", _completion, _to_completion),
+    EventKind.PROVIDER_FAILED: ("error", _error, _to_error),
+    EventKind.VALIDATION_FAILED: ("problems", list, tuple),
+    EventKind.ORCHESTRATE_COMPLETE: ("result", _result, _to_result),
 }
-"""What of an event's data is no JSON value; of other events all is."""
-_WRITE: Mapping[str, Callable[[Any], Any]] = {
-    "request": _request,
-    "messages": lambda messages: [message_to_json(message) for message in messages],
-    "completion": _completion,
-    "error": _error,
-    "result": _result,
-    "problems": list,
-}
-_READ: Mapping[str, Callable[[Any], Any]] = {
-    "request": _to_request,
-    "messages": lambda messages: tuple(map(message_from_json, messages)),
-    "completion": _to_completion,
-    "error": _to_error,
-    "result": _to_result,
-    "problems": tuple,
-}
+"""What of an event's data is no JSON value, how it is written and how read; of other events all is."""
