@@ -48,8 +48,9 @@ class Calling:
         self._streaming = streaming
         self._options = options_of(parts.config, parts.schema)
         self._place: tuple[Endpoint, bool] | None = None
-        self._asked = Options()
+        self._asked, self._name = Options(), ""
         self._refits = parts.context is not None and parts.context.trims_growth
+        self._waits = parts.limiter is not None or parts.breaker is not None
         delay_s = parts.config.retry_delay_seconds
         self._ladder = Ladder(
             parts.endpoints,
@@ -69,17 +70,21 @@ class Calling:
 
     async def ask(self) -> ProviderError | None:
         """Make one call; return the failure that ends the run, or None where it goes on."""
-        journal, endpoint = self._journal, self._ladder.endpoint
+        journal, endpoint, key = self._journal, self._ladder.endpoint, None
         prompt = self._prompt(endpoint)
         if self._refits and journal.state.depth:
             prompt = await self._refitted(prompt)
-        key = None if self._parts.cache is None else self._key(prompt, endpoint)
-        kept = None if key is None else await self._kept(key)
-        if kept is not None:
-            await self._use(kept)
-            return None
+        if self._parts.cache is not None:
+            key = self._key(prompt)
+            kept = await self._kept(key)
+            if kept is not None:
+                await self._use(kept)
+                return None
         try:
-            completion = await self._called(endpoint, prompt, key)
+            if self._waits:
+                completion = await self._admitted(endpoint, prompt, key)
+            else:
+                completion = await self._answered(endpoint, prompt, key, None)
         except (ConfigError, SessionLogError):
             raise
         except BaseException as error:  # whatever a provider raises, the run has a result
@@ -117,44 +122,45 @@ class Calling:
         if place != self._place:
             options = self._options(state.repairs > 0)
             model = endpoint.model or endpoint.provider.model or options.model
-            self._place, self._asked = place, replace(options, model=model)
+            self._place, self._asked, self._name = place, replace(options, model=model), endpoint.name
         return Prompt(tuple(state.messages), self._toolbox.specs, self._asked)
 
     async def _refitted(self, prompt: Prompt) -> Prompt:
         assert self._parts.context is not None
         return (await self._parts.context.refit(prompt)).prompt
 
-    async def _called(self, endpoint: Endpoint, prompt: Prompt, key: str | None) -> Completion:
+    async def _admitted(self, endpoint: Endpoint, prompt: Prompt, key: str | None) -> Completion:
+        """Wait for a slot and for the breaker's leave, then ask."""
         parts, state = self._parts, self._journal.state
         if parts.limiter is not None:
             await parts.limiter.acquire(state.session_id)
             await self._journal.tell(EventKind.RATE_LIMIT_ACQUIRED, session_id=state.session_id)
         if parts.breaker is None:
             return await self._answered(endpoint, prompt, key, None)
-        async with parts.breaker.guard(endpoint.name) as permit:
+        async with parts.breaker.guard(self._name) as permit:
             return await self._answered(endpoint, prompt, key, permit)
 
     async def _answered(
         self, endpoint: Endpoint, prompt: Prompt, key: str | None, permit: Permit | None
     ) -> Completion:
-        name, model = endpoint.name, prompt.options.model
-        call = self._journal.state.calls + 1
-        await self._journal.record(EventKind.PROVIDER_CALL, call=call, endpoint=name, model=model)
+        journal, name, model = self._journal, self._name, prompt.options.model
+        await journal.record(EventKind.PROVIDER_CALL, call=journal.state.calls + 1, endpoint=name, model=model)
         if self._streaming:
             answering = self._streamed(endpoint, prompt, permit)
         elif key is None:
             answering = self._whole(endpoint, prompt)
         else:
             answering = self._parts.flight.run(key, lambda: self._whole(endpoint, prompt))
-        if self._journal.traced:
+        if journal.traced:
             attributes = {"provider": endpoint.provider.name, "endpoint": name, "model": model}
-            answering = self._journal.inside("provider_call", answering, **attributes)
+            answering = journal.inside("provider_call", answering, **attributes)
         return await answering
 
     async def _whole(self, endpoint: Endpoint, prompt: Prompt) -> Completion:
-        limit_s = self._parts.config.timeout_seconds
-        answer = await within(self._parts.clock, limit_s, endpoint.provider.complete(prompt))
-        return self._bounded(received(answer, endpoint.provider.name))
+        provider, parts = endpoint.provider, self._parts
+        answer = await within(parts.clock, parts.config.timeout_seconds, provider.complete(prompt))
+        answer = received(answer, provider.name)
+        return answer if parts.guardrails is None else self._bounded(answer)
 
     async def _streamed(self, endpoint: Endpoint, prompt: Prompt, permit: Permit | None) -> Completion:
         clock, collector, guard = self._parts.clock, ChunkCollector(), self._guard()
@@ -219,9 +225,9 @@ class Calling:
 
     # --- kept answers ---
 
-    def _key(self, prompt: Prompt, endpoint: Endpoint) -> str:
+    def _key(self, prompt: Prompt) -> str:
         """Return the name of this request in the cache; a repair answers the request it repairs."""
-        state, key = self._journal.state, cache_key(prompt, endpoint=endpoint.name)
+        state, key = self._journal.state, cache_key(prompt, endpoint=self._name)
         if not state.repairs or self._wanted is None or self._wanted[0] != state.depth:
             self._wanted = state.depth, key
         return key

@@ -67,8 +67,14 @@ class Journal:
             await turn.acquire()
         try:
             if self._log is not None:
+                event, held, events = written(kind, data), self._held, self.state.events
+                session_id = self.state.session_id or data["session_id"]
                 try:
-                    await self._appended(written(kind, data))
+                    if held and self._append_all is not None:
+                        self._held = []
+                        await self._append_all(session_id, events - len(held), [*held, event])
+                    else:
+                        await self._log.append(session_id, events, event)
                 except SessionLogError:
                     raise
                 except Exception as error:
@@ -87,16 +93,6 @@ class Journal:
         else:
             self._held.append(written(kind, data))
             self.state.apply(kind, data)
-
-    def _appended(self, event: Event) -> Awaitable[None]:
-        """Begin to write an event, with those that were held back for it."""
-        state, held = self.state, self._held
-        if not held:
-            assert self._log is not None
-            return self._log.append(state.session_id or event.data["session_id"], state.events, event)
-        assert self._append_all is not None
-        self._held = []
-        return self._append_all(state.session_id, state.events - len(held), [*held, event])
 
     async def tell(self, kind: EventKind, **data: Any) -> None:
         """Say what happened, where nothing depends on it."""

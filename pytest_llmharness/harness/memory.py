@@ -25,6 +25,8 @@ class Memory:
 
     def __init__(self, store: ConversationStore | None, journal: Journal) -> None:
         self._store, self._journal = store, journal
+        self.keeps = store is not None
+        """Whether turns are saved at all."""
         self.facts: dict[str, Any] = {}
 
     async def recall(self, state: RunState) -> Sequence[Message]:

@@ -206,7 +206,8 @@ class Run:
             messages = done.prompt.messages
             notes["context"] = [asdict(report) for report in done.steps]
         await self.journal.note(EventKind.CONTEXT, messages=messages, notes=notes)
-        await self.memory.save(messages[-1])
+        if self.memory.keeps:
+            await self.memory.save(messages[-1])
 
     async def ask(self) -> None:
         """Make one model call."""
@@ -225,7 +226,7 @@ class Run:
         if failure is not None:
             await self.fail(reason(failure), failure)
             return
-        if self.state.proposed:
+        if self.memory.keeps and self.state.proposed:
             await self.memory.save(self.state.last.message)
 
     async def use_tools(self) -> None:
@@ -238,7 +239,8 @@ class Run:
         if halt is not None:
             await self.fail(halt.reason, _halted(self.state, halt))
             return
-        await self.memory.save(*self.state.answers)
+        if self.memory.keeps:
+            await self.memory.save(*self.state.answers)
 
     async def check(self) -> None:
         """Accept the answer, or ask for a better one."""
@@ -274,7 +276,8 @@ class Run:
     async def succeed(self, text: str, checked: Check) -> None:
         """End with an accepted answer."""
         await self.calling.keep()
-        await self.memory.save(self.state.last.message)
+        if self.memory.keeps:
+            await self.memory.save(self.state.last.message)
         await self.end(text, success=True, value=checked.value, edits=checked.edits)
 
     async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:
@@ -316,8 +319,8 @@ class Run:
         result = LLMResult(
             content=content,
             model=state.last.model,
-            tokens_in=state.usage.tokens_in,
-            tokens_out=state.usage.tokens_out,
+            tokens_in=state.tokens_in,
+            tokens_out=state.tokens_out,
             duration_ms=(self.parts.clock.now() - self.started_s) * 1e3,
             ttft_ms=state.last.timing.ttft_ms or 0.0,
             success=success,

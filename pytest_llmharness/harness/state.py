@@ -13,7 +13,6 @@ from ..domain.message import Message
 from ..domain.request import Request
 from ..domain.result import FailureReason, LLMResult
 from ..domain.tool import ToolCall
-from ..domain.usage import Usage
 from .gate.budgets import Charge
 from .repair import repair_messages
 
@@ -40,6 +39,7 @@ class RunState:
     Attributes:
         request: what the run under way was asked.
         messages: the conversation as the next model call sees it.
+        tokens_in, tokens_out: what the answers of the run cost, as the server counts.
         calls, retries, repairs, depth: model calls, calls a failure cost (repairs among them),
             repairs, rounds of tool calls of the run so far.
         proposed: the calls of the last answer, in order; empty where it had none.
@@ -65,7 +65,8 @@ class RunState:
     retries: int = 0
     repairs: int = 0
     depth: int = 0
-    usage: Usage = Usage()
+    tokens_in: int = 0
+    tokens_out: int = 0
     last: Completion = Completion()
     proposed: tuple[ToolCall, ...] = ()
     begun: set[int] = field(default_factory=set)
@@ -139,7 +140,7 @@ def _started(state: RunState, data: Mapping[str, Any]) -> None:
     state.session_id, state.request = data["session_id"], data["request"]
     state.runs += 1
     state.calls = state.retries = state.repairs = state.depth = 0
-    state.usage, state.last, state.outcome = Usage(), Completion(), None
+    state.tokens_in, state.tokens_out, state.last, state.outcome = 0, 0, Completion(), None
     state.proposed, state.begun, state.results = (), set(), {}
     state.prepared = state.answered = state.effects = False
     state.attempts, state.turns, state.tried, state.notes = [], [], [], {}
@@ -159,11 +160,13 @@ def _asked(state: RunState, data: Mapping[str, Any]) -> None:
 
 def _answered(state: RunState, data: Mapping[str, Any]) -> None:
     state.last = last = data["completion"]
-    state.usage += last.usage
+    state.tokens_in += last.usage.tokens_in
+    state.tokens_out += last.usage.tokens_out
     state.proposed = last.tool_calls
     state.answered, state.rejected = True, False
-    state.cached |= data.get("cached", False)
-    state.stale_age_s = data.get("stale_age_s", state.stale_age_s)
+    if "cached" in data:
+        state.cached |= data["cached"]
+        state.stale_age_s = data.get("stale_age_s", state.stale_age_s)
     if not last.tool_calls:
         state.turns.append((last.text, ()))
 
@@ -177,24 +180,25 @@ def _failed(state: RunState, data: Mapping[str, Any]) -> None:
 
 
 def _executing(state: RunState, data: Mapping[str, Any]) -> None:
-    if data["position"] not in state.begun:  # made again after a crash, it is still one call
+    position = data["position"]
+    if position not in state.begun:  # made again after a crash, it is still one call
         state.charges.append(Charge(data["at_s"], data["tool"], data["cost"]))
-    state.begun.add(data["position"])
+        state.begun.add(position)
     state.effects |= data["writes"]
 
 
 def _executed(state: RunState, data: Mapping[str, Any]) -> None:
-    results = state.results
-    results[data["position"]] = Message.tool(state.proposed[data["position"]], data["text"])
-    if len(results) < len(state.proposed):
+    position, proposed, results, said = data["position"], state.proposed, state.results, state.last.text
+    results[position] = Message.tool(proposed[position], data["text"])
+    if len(results) < len(proposed):
         return
-    state.note("tool_calls")
-    answers = [results[position] for position in range(len(results))]
+    answers = [results[place] for place in range(len(results))] if len(results) > 1 else results.values()
     moved: tuple[str, ...] = ()
-    if state.last.text:
-        moved = tuple(f"{call.name} {call.arguments_text}" for call in state.proposed)
+    if said:
+        moved = tuple(f"{call.name} {call.arguments_text}" for call in proposed)
         moved += tuple(answer.text for answer in answers)
-    state.turns.append((state.last.text, moved))
+    state.turns.append((said, moved))
+    state.note("tool_calls")
     state.messages.append(state.last.message)
     state.messages += answers
     state.depth += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Sequence
 
-from ..._native.json_text import json_text
+from ..._native.json_text import json_of, json_text
 from ...domain.event import Event, EventKind
 from ...errors import SessionConflict, SessionLogError
 
@@ -23,20 +23,24 @@ class MemorySessionLog:
             SessionConflict: `seq` is not the next number.
             SessionLogError: the event cannot be written as JSON.
         """
-        await self.append_all(session_id, seq, (event,))
+        self._keep(session_id, seq, (event,))
 
     async def append_all(self, session_id: str, seq: int, events: Sequence[Event]) -> None:
         """Append events as numbers `seq` and on; see `append`."""
-        entries = [(event.kind, _text(event)) for event in events]
-        kept = self._sessions.setdefault(session_id, [])
-        if seq != len(kept):
-            raise SessionConflict.at(session_id, seq, len(kept), "memory")
-        kept += entries
+        self._keep(session_id, seq, events)
 
     async def read(self, session_id: str, after: int = -1) -> AsyncIterator[tuple[int, Event]]:
         """Yield (seq, event) in order, from the event that follows `after`."""
         for seq, (kind, text) in enumerate(self._sessions.get(session_id, ())[after + 1 :], after + 1):
             yield seq, Event(kind, json.loads(text))
+
+    def _keep(self, session_id: str, seq: int, events: Sequence[Event]) -> None:
+        # As text, and not as it is: what a tool or a provider holds on to may change later.
+        entries = [(event.kind, json_of(event.data) or _text(event)) for event in events]
+        kept = self._sessions.setdefault(session_id, [])
+        if seq != len(kept):
+            raise SessionConflict.at(session_id, seq, len(kept), "memory")
+        kept += entries
 
     async def aclose(self) -> None:
         """Nothing to release."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...errors import ConfigError
 from ...ports.clock import Clock
@@ -46,8 +46,7 @@ class Allowance:
         return any(fnmatchcase(tool, pattern) for pattern in self.tools)
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """One call that was let through: when, which tool, at what cost."""
 
     at_s: float
