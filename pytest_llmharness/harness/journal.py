@@ -67,7 +67,8 @@ class Journal:
             await turn.acquire()
         try:
             if self._log is not None:
-                event, held, events = written(kind, data), self._held, self.state.events
+                event = written(kind, data, self.state.messages)
+                held, events = self._held, self.state.events
                 session_id = self.state.session_id or data["session_id"]
                 try:
                     if held and self._append_all is not None:
@@ -91,7 +92,7 @@ class Journal:
         if self._append_all is None:
             await self.record(kind, **data)
         else:
-            self._held.append(written(kind, data))
+            self._held.append(written(kind, data, self.state.messages))
             self.state.apply(kind, data)
 
     async def tell(self, kind: EventKind, **data: Any) -> None:

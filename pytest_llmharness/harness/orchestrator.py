@@ -101,7 +101,7 @@ class Orchestrator:
         async for seq, event in self.parts.log.read(session_id):
             if upto is not None and seq > upto:
                 break
-            live = read(event)
+            live = read(event, state.messages)
             state.apply(live.kind, live.data)
         return state
 
@@ -154,6 +154,7 @@ class Run:
         with self.journal.span("orchestrate", session_id=self.state.session_id):
             await self.journal.record(EventKind.RESUMED, again=again)
             self.equip()
+            await self.memory.catch_up(self.state)
             for position, found in settle.items():
                 if found is not None and position in self.state.in_doubt:
                     await self.acting.answer(position, self.state.proposed[position], found, ok=True)

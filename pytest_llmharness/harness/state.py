@@ -39,6 +39,8 @@ class RunState:
     Attributes:
         request: what the run under way was asked.
         messages: the conversation as the next model call sees it.
+        opened: the place in `messages` where the run under way begins.
+        asides: places in `messages` of what was said to repair an answer.
         tokens_in, tokens_out: what the answers of the run cost, as the server counts.
         calls, retries, repairs, depth: model calls, calls a failure cost (repairs among them),
             repairs, rounds of tool calls of the run so far.
@@ -60,6 +62,8 @@ class RunState:
     session_id: str = ""
     request: Request | None = None
     messages: list[Message] = field(default_factory=list)
+    opened: int = 0
+    asides: set[int] = field(default_factory=set)
     prepared: bool = False
     calls: int = 0
     retries: int = 0
@@ -120,6 +124,15 @@ class RunState:
         return self.messages[last:]
 
     @property
+    def spoken(self) -> list[Message]:
+        """The turns of the run so far that belong to the conversation: all but its repairs."""
+        if not self.prepared:
+            return []
+        places = range(self.opened, len(self.messages))
+        turns = [self.messages[place] for place in places if place not in self.asides]
+        return [*turns, self.last.message] if self.proposed else turns
+
+    @property
     def waits(self) -> bool:
         """Whether the run ended only until a person has decided."""
         return self.outcome is not None and self.outcome.metadata.get("failure_reason") in _WAITING
@@ -149,6 +162,7 @@ def _started(state: RunState, data: Mapping[str, Any]) -> None:
 
 def _prepared(state: RunState, data: Mapping[str, Any]) -> None:
     state.messages, state.notes = list(data["messages"]), dict(data.get("notes", {}))
+    state.opened, state.asides = len(state.messages) - 1, set()
     state.prepared = True
 
 
@@ -211,7 +225,9 @@ def _rejected(state: RunState, data: Mapping[str, Any]) -> None:
 
 
 def _repairing(state: RunState, data: Mapping[str, Any]) -> None:
+    before = len(state.messages)
     state.messages.extend(repair_messages(state.last, data["prompt"]))
+    state.asides.update(range(before, len(state.messages)))
     state.retries += 1
     state.repairs += 1
     state.answered = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import errors
@@ -19,43 +19,57 @@ from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..domain.usage import Timing, Usage
 from ..errors import HarnessError, SessionLogError
+from .carried import read_pieces, written_pieces
 from .json_form import json_form
 
-VERSION = 1
-"""Of the written form; it stands in the first event of every session."""
+VERSION = 2
+"""Of the written form; it stands in the first event of every run."""
+_READABLE = (1, VERSION)  # in the first, every prompt held all of its messages
 
 
-def written(kind: EventKind, data: Mapping[str, Any]) -> Event:
+def written(kind: EventKind, data: Mapping[str, Any], before: Sequence[Message] = ()) -> Event:
     """Return an event with JSON values only.
 
     What users put into `Request.metadata` and what stands in `LLMResult.metadata` may be anything. What
     JSON does not know of it is written in its JSON form (a Pydantic model, a dataclass, a set) or as its
     text (a Fraction, a date, NaN), and comes back as that.
+
+    Args:
+        kind, data: the event.
+        before: the messages of the session so far, to which a prompt refers.
     """
     live = _LIVE.get(kind)
     if live is None:
+        if kind is EventKind.CONTEXT:
+            data = {**data, "messages": written_pieces(data["messages"], before)}
         return Event(kind, data)
     name, write, _ = live
     data = {**data, name: write(data[name])}
     return Event(kind, {"version": VERSION, **data} if kind is EventKind.ORCHESTRATE_START else data)
 
 
-def read(event: Event) -> Event:
+def read(event: Event, before: Sequence[Message] = ()) -> Event:
     """Return the event as it was before `written`.
+
+    Args:
+        event: what was written.
+        before: the messages of the session up to this event.
 
     Raises:
         SessionLogError: a later version wrote it, or nothing of ours did.
     """
     data = dict(event.data)
-    if event.kind is EventKind.ORCHESTRATE_START and data.pop("version", None) != VERSION:
+    if event.kind is EventKind.ORCHESTRATE_START and data.pop("version", None) not in _READABLE:
         raise SessionLogError(
-            f"the session was written in form {event.data.get('version')!r}; this version reads {VERSION}",
+            f"the session was written in form {event.data.get('version')!r}; this version reads up to {VERSION}",
             where=f"session {data.get('session_id')!r}",
             fix="install the version of pytest-llmharness that wrote it",
         )
     try:
         live = _LIVE.get(event.kind)
-        if live is not None:
+        if event.kind is EventKind.CONTEXT:
+            data["messages"] = read_pieces(data["messages"], before)
+        elif live is not None:
             name, _, revive = live
             data[name] = revive(data[name])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -65,14 +79,6 @@ def read(event: Event) -> Event:
             fix="restore the log from a copy; it was changed by another program",
         ) from error
     return Event(event.kind, data)
-
-
-def _messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    return list(map(message_to_json, messages))
-
-
-def _to_messages(data: Iterable[Mapping[str, Any]]) -> tuple[Message, ...]:
-    return tuple(map(message_from_json, data))
 
 
 def _completion(completion: Completion) -> dict[str, Any]:
@@ -161,10 +167,9 @@ def _to_result(data: Mapping[str, Any]) -> LLMResult:
 
 _LIVE: Mapping[EventKind, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
     EventKind.ORCHESTRATE_START: ("request", _request, _to_request),
-    EventKind.CONTEXT: ("messages", _messages, _to_messages),
     EventKind.PROVIDER_ANSWER: ("completion", _completion, _to_completion),
     EventKind.PROVIDER_FAILED: ("error", _error, _to_error),
     EventKind.VALIDATION_FAILED: ("problems", list, tuple),
     EventKind.ORCHESTRATE_COMPLETE: ("result", _result, _to_result),
 }
-"""What of an event's data is no JSON value, how it is written and how read; of other events all is."""
+"""What of an event's data is no JSON value, how it is written and how read; of others (but the prompt) all is."""
