@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 try:
-    from ._core import json_of
+    from ._core import json_of as json_of
 except ImportError:
 
-    def json_of(value: object, /) -> str | None:
+    def json_of(value: object, /) -> str | None:  # noqa: ARG001
         """Know no quick way; the caller takes the slow one."""
         return None
 

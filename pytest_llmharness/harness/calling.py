@@ -144,7 +144,9 @@ class Calling:
         self, endpoint: Endpoint, prompt: Prompt, key: str | None, permit: Permit | None
     ) -> Completion:
         journal, name, model = self._journal, self._name, prompt.options.model
-        await journal.record(EventKind.PROVIDER_CALL, call=journal.state.calls + 1, endpoint=name, model=model)
+        await journal.record(
+            EventKind.PROVIDER_CALL, call=journal.state.calls + 1, endpoint=name, model=model
+        )
         if self._streaming:
             answering = self._streamed(endpoint, prompt, permit)
         elif key is None:

@@ -136,6 +136,4 @@ def _append_all_of(log: SessionLog | None) -> AppendAll | None:
 def _unwritten(kind: EventKind, error: Exception) -> SessionLogError:
     if isinstance(error, HarnessError):
         return SessionLogError(error.what, where=error.where, fix=error.fix)
-    return SessionLogError(
-        f"the event {kind} was not written: {said(error)}", where="session log", fix=_MEND
-    )
+    return SessionLogError(f"the event {kind} was not written: {said(error)}", where="session log", fix=_MEND)

@@ -35,7 +35,8 @@ def written(kind: EventKind, data: Mapping[str, Any], before: Sequence[Message] 
     text (a Fraction, a date, NaN), and comes back as that.
 
     Args:
-        kind, data: the event.
+        kind: what happened.
+        data: what there is to know about it.
         before: the messages of the session so far, to which a prompt refers.
     """
     live = _LIVE.get(kind)
@@ -60,8 +61,9 @@ def read(event: Event, before: Sequence[Message] = ()) -> Event:
     """
     data = dict(event.data)
     if event.kind is EventKind.ORCHESTRATE_START and data.pop("version", None) not in _READABLE:
+        form = event.data.get("version")
         raise SessionLogError(
-            f"the session was written in form {event.data.get('version')!r}; this version reads up to {VERSION}",
+            f"the session was written in form {form!r}; this version reads up to {VERSION}",
             where=f"session {data.get('session_id')!r}",
             fix="install the version of pytest-llmharness that wrote it",
         )
@@ -172,4 +174,4 @@ _LIVE: Mapping[EventKind, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]
     EventKind.VALIDATION_FAILED: ("problems", list, tuple),
     EventKind.ORCHESTRATE_COMPLETE: ("result", _result, _to_result),
 }
-"""What of an event's data is no JSON value, how it is written and how read; of others (but the prompt) all is."""
+"""What of an event's data is no JSON value, how it is written and how read; see `carried` for a prompt."""

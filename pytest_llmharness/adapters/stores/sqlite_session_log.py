@@ -280,7 +280,7 @@ def _statement(values: int, *, known: bool = False) -> str:
     if known:
         return f"{head} values {', '.join(rows)}"
     next_one = "coalesce((select max(seq) + 1 from event where session = ?1), 0)"
-    return f"{head} select * from (values {', '.join(rows)}) where ?2 = {next_one}"
+    return f"{head} select * from (values {', '.join(rows)}) where ?2 = {next_one}"  # noqa: S608 - from numbers
 
 
 def _settle(news: list[tuple[asyncio.Future[None], Exception | None]]) -> None:
