@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from random import Random as Chance
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +12,13 @@ from ..harness.config import HarnessConfig
 from ..harness.constrain import Constraints, Toolbox
 from ..harness.context.assembler import ContextAssembler
 from ..harness.degrade.ladder import Endpoint
-from ..harness.degrade.messages import Messages
+from ..harness.layers import checked
 from ..harness.normalize import Normalizer
 from ..harness.observations import SafeTracer
 from ..harness.parts import Parts
 from .providers import make_provider
 
 if TYPE_CHECKING:
-    from ..harness.gate.budgets import Allowance
     from ..harness.gate.decision import Gate
     from ..harness.guardrails import Guardrails
     from ..harness.validate import Validator
@@ -45,13 +44,8 @@ def assembled(
     schema: Any,
     validators: Iterable[Validator],
     config: HarnessConfig | None,
-    normalizer: Normalizer | None,
-    context: ContextAssembler | None,
-    guardrails: Guardrails | None,
-    allowances: Iterable[Allowance],
     cache: Cache | None,
     limiter: RateLimiter | None,
-    messages: Messages | None,
     tracer: Tracer | None,
     clock: Clock | None,
     ids: Ids | None,
@@ -61,6 +55,7 @@ def assembled(
     retriever: Retriever | None,
     gate: Gate | None,
     session_log: Any,
+    layers: Mapping[str, Any],
     **as_given: Any,
 ) -> Parts:
     """Return the parts of a harness; see `Harness` for what each is."""
@@ -76,21 +71,28 @@ def assembled(
         ids=ids or RandomIds(),
         random=random or Chance(),  # noqa: S311 - for waits
         config=config,
-        normalizer=normalizer or Normalizer(),
-        guardrails=_guardrails(config) if guardrails is None else guardrails,
-        context=context or ContextAssembler(counter=counter, retriever=retriever),
         gate=Gate(approver=approver) if gate is None and approver is not None else gate,
         toolbox=Toolbox(tools, allowed, clock=clock, timeout_s=config.tool_timeout_seconds),
         cache=_cache(config, clock) if cache is None else cache,
         limiter=_limiter(config, clock) if limiter is None else limiter,
-        messages=messages or Messages(),
         schema=None if schema is None else _schema(schema),
         validators=tuple(validators),
-        allowances=tuple(allowances),
         log=session_log,
         tracer=None if tracer is None else SafeTracer(tracer),
+        **{**_layers(config, counter, retriever), **checked(layers)},
         **as_given,
     )
+
+
+def _layers(
+    config: HarnessConfig, counter: TokenCounter | None, retriever: Retriever | None
+) -> dict[str, Any]:
+    """Return the layers that a harness has where it is told nothing else."""
+    return {
+        "normalize": Normalizer(),
+        "guardrails": _guardrails(config),
+        "context": ContextAssembler(counter=counter, retriever=retriever),
+    }
 
 
 def _schema(schema: Any) -> Schema:
