@@ -11,6 +11,7 @@ from ..adapters.clocks.system import SystemClock
 from ..harness.config import HarnessConfig
 from ..harness.constrain import Constraints, Toolbox
 from ..harness.context.assembler import ContextAssembler
+from ..harness.context.settings import ContextSettings, HistoryWindow
 from ..harness.degrade.ladder import Endpoint
 from ..harness.layers import checked
 from ..harness.normalize import Normalizer
@@ -79,20 +80,41 @@ def assembled(
         validators=tuple(validators),
         log=session_log,
         tracer=None if tracer is None else SafeTracer(tracer),
-        **{**_layers(config, counter, retriever), **checked(layers)},
+        **_layers(config, counter, retriever, checked(layers)),
         **as_given,
     )
 
 
 def _layers(
-    config: HarnessConfig, counter: TokenCounter | None, retriever: Retriever | None
-) -> dict[str, Any]:
-    """Return the layers that a harness has where it is told nothing else."""
-    return {
-        "normalize": Normalizer(),
-        "guardrails": _guardrails(config),
-        "context": ContextAssembler(counter=counter, retriever=retriever),
-    }
+    config: HarnessConfig,
+    counter: TokenCounter | None,
+    retriever: Retriever | None,
+    given: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """Return the layers, with the harness's own where none is given."""
+    normalize = given.get("normalize", _NORMALIZER)
+
+    def clean(text: str) -> str:
+        return text if normalize is None else normalize.tool_result(text).text
+
+    own: dict[str, Any] = {"normalize": normalize}
+    if "guardrails" not in given:
+        own["guardrails"] = _guardrails(config)
+    if "context" not in given:
+        settings = _context_settings(config)
+        own["context"] = ContextAssembler(settings, counter=counter, retriever=retriever, clean=clean)
+    return {**own, **given}
+
+
+def _context_settings(config: HarnessConfig) -> ContextSettings:
+    return ContextSettings(
+        max_tokens=config.context_max_tokens,
+        max_snippets=config.context_max_snippets,
+        window_tokens=config.context_window_tokens,
+        history=HistoryWindow(
+            config.history_max_tokens, config.history_max_messages, config.history_max_turns
+        ),
+    )
 
 
 def _schema(schema: Any) -> Schema:
@@ -131,6 +153,9 @@ def _tracer(config: HarnessConfig, clock: Clock) -> Tracer | None:
     from ..adapters.tracers.logging import LoggingTracer
 
     return LoggingTracer(clock)
+
+
+_NORMALIZER = Normalizer()
 
 
 class RandomIds:
