@@ -19,6 +19,7 @@ from .constrain import Toolbox
 from .degrade.backoff import Backoff
 from .degrade.failure import named
 from .degrade.ladder import Endpoint, FallBack, Ladder, Retry
+from .degrade.messages import Messages
 from .eager import within
 from .foreign import cancels_us
 from .parts import Parts
@@ -50,13 +51,15 @@ class Calling:
         self._place: tuple[Endpoint, bool] | None = None
         self._asked, self._name = Options(), ""
         self._refits = parts.context is not None and parts.context.trims_growth
-        self._waits = parts.limiter is not None or parts.breaker is not None
-        delay_s = parts.config.retry_delay_seconds
+        degrade, delay_s = parts.degrade, parts.config.retry_delay_seconds
+        self._breaker = None if degrade is None else degrade.breaker
+        self._messages = Messages() if degrade is None else degrade.messages
+        self._waits = parts.limiter is not None or self._breaker is not None
         self._ladder = Ladder(
-            parts.endpoints,
+            parts.endpoints[:1] if degrade is None else parts.endpoints,
             random=parts.random,
-            retries=parts.config.max_retries,
-            backoff=parts.backoff or Backoff(base_s=delay_s, jitter_s=delay_s),
+            retries=0 if degrade is None else parts.config.max_retries,
+            backoff=(degrade and degrade.backoff) or Backoff(base_s=delay_s, jitter_s=delay_s),
             fallen=journal.state.fallen,
             retried=journal.state.retried,
         )
@@ -111,8 +114,8 @@ class Calling:
         """Return what the user is told of a degraded answer."""
         age_s = self._journal.state.stale_age_s
         if age_s is not None:
-            return self._parts.messages.saved(age_s)
-        return self._parts.messages.degraded(model)
+            return self._messages.saved(age_s)
+        return self._messages.degraded(model)
 
     # --- one call ---
 
@@ -135,9 +138,9 @@ class Calling:
         if parts.limiter is not None:
             await parts.limiter.acquire(state.session_id)
             await self._journal.tell(EventKind.RATE_LIMIT_ACQUIRED, session_id=state.session_id)
-        if parts.breaker is None:
+        if self._breaker is None:
             return await self._answered(endpoint, prompt, key, None)
-        async with parts.breaker.guard(self._name) as permit:
+        async with self._breaker.guard(self._name) as permit:
             return await self._answered(endpoint, prompt, key, permit)
 
     async def _answered(

@@ -27,10 +27,8 @@ from .normalize import refusal
 from .observations import LLM_CALL, llm_call
 from .parts import Parts
 from .progress import going_round
-from .prompt import opening
-from .repair import complaint
 from .state import RunState, Step
-from .validate import Check, check
+from .validate import Check
 from .written import read
 
 
@@ -163,8 +161,8 @@ class Run:
     def equip(self) -> None:
         """Make what asks and what acts, as the state has them now."""
         parts, state = self.parts, self.state
-        bound = parts.constraints is not None or parts.toolbox.counts
-        toolbox = parts.toolbox.session(parts.constraints, state.charges) if bound else parts.toolbox
+        bound = parts.constrain is not None or parts.toolbox.counts
+        toolbox = parts.toolbox.session(parts.constrain, state.charges) if bound else parts.toolbox
         self.calling = Calling(parts, self.journal, toolbox, streaming=self.journal.listened)
         self.acting = Acting(parts, self.journal, toolbox)
 
@@ -186,8 +184,8 @@ class Run:
         if parts.guardrails is not None and refused is None:
             request = replace(request, text=parts.guardrails.input(request.text))
             refused = refusal(request)
-        if parts.normalizer is not None and refused is None:
-            admission = parts.normalizer.admit(request)
+        if parts.normalize is not None and refused is None:
+            admission = parts.normalize.admit(request)
             request, refused = admission.request, admission.refusal
             hits = [hit.facts() for hit in admission.hits]
             await self.journal.tell(EventKind.NORMALIZE, changes=list(admission.changes), hits=hits)
@@ -197,7 +195,7 @@ class Run:
             await self.fail(FailureReason.INVALID_REQUEST, refused, **notes)
             return
         earlier = await self.memory.recall(self.state)
-        messages = opening(request, system=parts.system, schema=parts.schema, history=earlier)
+        messages = parts.prompt(request, system=parts.system, schema=parts.schema, history=earlier)
         if parts.context is not None:
             try:
                 done = await parts.context.assemble(Prompt(messages, parts.toolbox.specs))
@@ -258,19 +256,24 @@ class Run:
                 await self.fail(kind, _unfit(state, guarded.problem), partial=guarded.text)
                 return
             text = guarded.text
-        checked = check(text, parts.schema, parts.validators)
+        checked = self.validated(text)
         if checked.valid:
             await self.succeed(text, checked)
             return
         if not state.rejected:  # else an earlier process said so, and got no further
             facts = {"call": state.calls, "problems": checked.problems}
             await self.journal.record(EventKind.VALIDATION_FAILED, **facts)
-        if state.repairs >= parts.config.max_retries:
+        if parts.repair is None or state.repairs >= parts.config.max_retries:
             await self.fail(FailureReason.VALIDATION, _exhausted(state, checked))
             return
-        asked = complaint(checked.problems)
+        asked = parts.repair(checked.problems)
         await self.journal.record(EventKind.REPAIR, retry=state.retries + 1, prompt=asked)
         await parts.clock.sleep(parts.config.retry_delay_seconds)
+
+    def validated(self, text: str) -> Check:
+        """Return what the validate layer says; without one every text is accepted as it is."""
+        parts = self.parts
+        return Check(text) if parts.validate is None else parts.validate(text, parts.schema, parts.validators)
 
     # --- the ends ---
 
@@ -297,7 +300,9 @@ class Run:
         if "partial" not in facts and self.parts.guardrails is not None:
             content = self.parts.guardrails.output(content, is_json=self.parts.schema is not None).text
         if isinstance(error, ProviderError):
-            facts["user_message"] = self.parts.messages.failed(reason, retry_after_s=error.retry_after_s)
+            if self.parts.degrade is not None:
+                messages = self.parts.degrade.messages
+                facts["user_message"] = messages.failed(reason, retry_after_s=error.retry_after_s)
             content = str(error)
         await self.end(content or str(error), success=False, **facts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from random import Random as Chance
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +11,15 @@ from ..adapters.clocks.system import SystemClock
 from ..harness.config import HarnessConfig
 from ..harness.constrain import Constraints, Toolbox
 from ..harness.context.assembler import ContextAssembler
+from ..harness.context.settings import ContextSettings, HistoryWindow
 from ..harness.degrade.ladder import Endpoint
-from ..harness.degrade.messages import Messages
+from ..harness.layers import checked
 from ..harness.normalize import Normalizer
 from ..harness.observations import SafeTracer
 from ..harness.parts import Parts
 from .providers import make_provider
 
 if TYPE_CHECKING:
-    from ..harness.gate.budgets import Allowance
     from ..harness.gate.decision import Gate
     from ..harness.guardrails import Guardrails
     from ..harness.validate import Validator
@@ -45,13 +45,8 @@ def assembled(
     schema: Any,
     validators: Iterable[Validator],
     config: HarnessConfig | None,
-    normalizer: Normalizer | None,
-    context: ContextAssembler | None,
-    guardrails: Guardrails | None,
-    allowances: Iterable[Allowance],
     cache: Cache | None,
     limiter: RateLimiter | None,
-    messages: Messages | None,
     tracer: Tracer | None,
     clock: Clock | None,
     ids: Ids | None,
@@ -61,6 +56,7 @@ def assembled(
     retriever: Retriever | None,
     gate: Gate | None,
     session_log: Any,
+    layers: Mapping[str, Any],
     **as_given: Any,
 ) -> Parts:
     """Return the parts of a harness; see `Harness` for what each is."""
@@ -76,20 +72,48 @@ def assembled(
         ids=ids or RandomIds(),
         random=random or Chance(),  # noqa: S311 - for waits
         config=config,
-        normalizer=normalizer or Normalizer(),
-        guardrails=_guardrails(config) if guardrails is None else guardrails,
-        context=context or ContextAssembler(counter=counter, retriever=retriever),
         gate=Gate(approver=approver) if gate is None and approver is not None else gate,
         toolbox=Toolbox(tools, allowed, clock=clock, timeout_s=config.tool_timeout_seconds),
         cache=_cache(config, clock) if cache is None else cache,
         limiter=_limiter(config, clock) if limiter is None else limiter,
-        messages=messages or Messages(),
         schema=None if schema is None else _schema(schema),
         validators=tuple(validators),
-        allowances=tuple(allowances),
         log=session_log,
         tracer=None if tracer is None else SafeTracer(tracer),
+        **_layers(config, counter, retriever, checked(layers)),
         **as_given,
+    )
+
+
+def _layers(
+    config: HarnessConfig,
+    counter: TokenCounter | None,
+    retriever: Retriever | None,
+    given: Mapping[str, Any],
+) -> Mapping[str, Any]:
+    """Return the layers, with the harness's own where none is given."""
+    normalize = given.get("normalize", _NORMALIZER)
+
+    def clean(text: str) -> str:
+        return text if normalize is None else normalize.tool_result(text).text
+
+    own: dict[str, Any] = {"normalize": normalize}
+    if "guardrails" not in given:
+        own["guardrails"] = _guardrails(config)
+    if "context" not in given:
+        settings = _context_settings(config)
+        own["context"] = ContextAssembler(settings, counter=counter, retriever=retriever, clean=clean)
+    return {**own, **given}
+
+
+def _context_settings(config: HarnessConfig) -> ContextSettings:
+    return ContextSettings(
+        max_tokens=config.context_max_tokens,
+        max_snippets=config.context_max_snippets,
+        window_tokens=config.context_window_tokens,
+        history=HistoryWindow(
+            config.history_max_tokens, config.history_max_messages, config.history_max_turns
+        ),
     )
 
 
@@ -129,6 +153,9 @@ def _tracer(config: HarnessConfig, clock: Clock) -> Tracer | None:
     from ..adapters.tracers.logging import LoggingTracer
 
     return LoggingTracer(clock)
+
+
+_NORMALIZER = Normalizer()
 
 
 class RandomIds:

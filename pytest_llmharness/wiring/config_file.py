@@ -15,7 +15,7 @@ from ..harness.config import HarnessConfig, config_schema
 from ..schema import Schema, Violation
 from .providers import PROVIDERS, make_provider
 
-_PRESETS = ("article_003", "deterministic")
+_PRESETS = ("article_000", "article_003", "article_004", "deterministic")
 
 
 @dataclass(frozen=True, slots=True)

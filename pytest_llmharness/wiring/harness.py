@@ -11,20 +11,14 @@ from ..domain.event import Event
 from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..harness.config import HarnessConfig
-from ..harness.constrain import Constraints
-from ..harness.normalize import Normalizer, as_request
+from ..harness.normalize import as_request
 from ..harness.orchestrator import Orchestrator
 from .assembly import assembled
 
 if TYPE_CHECKING:
     from ..harness.batch import Progress
-    from ..harness.context.assembler import ContextAssembler
-    from ..harness.degrade.backoff import Backoff
-    from ..harness.degrade.breaker import Breaker
-    from ..harness.degrade.messages import Messages
-    from ..harness.gate.budgets import Allowance
     from ..harness.gate.decision import Gate
-    from ..harness.guardrails import Guardrails
+    from ..harness.layers import Layers
     from ..harness.state import RunState
     from ..harness.validate import Validator
     from ..ports.approver import Approver
@@ -60,23 +54,21 @@ class Harness:
         schema: what the answer must satisfy: a Schema, or whatever `Schema` takes.
         validators: functions of the validated value that return a complaint, or None to accept.
         config: the settings.
-        normalizer: cleans and admits requests; None means `Normalizer()`.
-        context: gives the prompt its knowledge and trims the history; None means `ContextAssembler()`.
-        guardrails: what may not come in or go out; None means no guard.
-        constraints: what a session may do with the tools.
         gate: decides about calls with side effects; None lets all run, but where there is an approver.
         approver: the person whom the default rules of a gate ask.
-        allowances: what a session may spend on tool calls.
-        cache, limiter, breaker, backoff: around the model call; None leaves each out.
-        messages: what users are told of an outage; None means the plain texts.
         store: keeps the turns of conversations, by `Request.session_id`.
         session_log: keeps every step, so that a session can be resumed; None keeps none.
+        cache, limiter: around the model call; None is as the settings say.
         tracer: is told what happens; None means nobody is.
         clock: the time; None means the system clock.
         ids: makes session ids; None means random ones.
         random: chance, for waits; None means `random.Random()`.
         counter: counts tokens for the context; None estimates them.
         retriever: finds what a request needs to know; None means nothing is looked up.
+        executor: where the requests of a batch run; None means tasks of the running loop.
+        layers: other layers than the harness's own, by name, such as
+            `{"guardrails": Guardrails(...), "constrain": Constraints(...)}`; None leaves one out.
+            `harness.layers` says what each has to be able to do.
     """
 
     def __init__(
@@ -89,30 +81,26 @@ class Harness:
         schema: Any = None,
         validators: Iterable[Validator] = (),
         config: HarnessConfig | None = None,
-        normalizer: Normalizer | None = None,
-        context: ContextAssembler | None = None,
-        guardrails: Guardrails | None = None,
-        constraints: Constraints | None = None,
         gate: Gate | None = None,
         approver: Approver | None = None,
-        allowances: Iterable[Allowance] = (),
-        cache: Cache | None = None,
-        limiter: RateLimiter | None = None,
-        breaker: Breaker | None = None,
-        backoff: Backoff | None = None,
-        messages: Messages | None = None,
         store: ConversationStore | None = None,
         session_log: SessionLog | None = None,
+        cache: Cache | None = None,
+        limiter: RateLimiter | None = None,
         tracer: Tracer | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
         random: Random | None = None,
         counter: TokenCounter | None = None,
         retriever: Retriever | None = None,
+        executor: Executor | None = None,
+        layers: Layers | None = None,
     ) -> None:
         settings = dict(locals())
-        del settings["self"]
-        self._orchestrator = Orchestrator(assembled(**settings))
+        for own in ("self", "executor"):
+            del settings[own]
+        self._orchestrator = Orchestrator(assembled(**settings | {"layers": layers or {}}))
+        self._executor = executor
         self._file: ConfigFile | None = None
 
     @classmethod
@@ -190,7 +178,7 @@ class Harness:
         Args:
             requests: the input; it is read only as far as workers are free.
             max_workers: requests that run at once; a warning says where the server works on fewer.
-            executor: where they run; None means tasks of the running loop.
+            executor: where they run; None means the harness's own executor.
             on_progress: called after each request, in the order they end.
 
         Raises:
@@ -201,7 +189,7 @@ class Harness:
 
         batch = Batch(
             self.arun,
-            executor=executor or AsyncioExecutor(),
+            executor=executor or self._executor or AsyncioExecutor(),
             settings=BatchSettings(max_workers),
             on_progress=on_progress,
             provider=self.provider.name,
