@@ -7,8 +7,10 @@ import json.encoder
 from collections.abc import Callable
 from typing import Any
 
+__all__ = ["encoder", "json_of", "json_text"]
+
 try:
-    from ._core import json_of as json_of
+    from ._core import json_of
 except ImportError:
 
     def json_of(value: object, /) -> str | None:  # noqa: ARG001

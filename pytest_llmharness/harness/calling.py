@@ -34,32 +34,61 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
+class Manner:
+    """How a harness asks: what is the same in all of its runs, found out once.
+
+    Args:
+        parts: what the harness is made of.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        config, degrade = parts.config, parts.degrade
+        delay_s = config.retry_delay_seconds
+        self.direct = parts.direct
+        self._options = options_of(config, parts.schema)
+        self._asked: dict[tuple[str | None, bool], Options] = {}
+        self.refits = parts.context is not None and parts.context.trims_growth
+        self.breaker = None if degrade is None else degrade.breaker
+        self.messages = Messages() if degrade is None else degrade.messages
+        self.backoff = (degrade and degrade.backoff) or Backoff(base_s=delay_s, jitter_s=delay_s)
+        self.endpoints = parts.endpoints[:1] if degrade is None else parts.endpoints
+        self.retries = 0 if degrade is None else config.max_retries
+        self.waits = parts.limiter is not None or self.breaker is not None
+        """Whether a call may have to wait for leave."""
+
+    def options(self, endpoint: Endpoint, *, repairing: bool) -> Options:
+        """Return the options of a call."""
+        place = endpoint.model or endpoint.provider.model, repairing
+        found = self._asked.get(place)
+        if found is None:
+            free = self._options(repairing)
+            found = self._asked[place] = replace(free, model=place[0] or free.model)
+        return found
+
+
 class Calling:
     """Asks the models of one run, one call at a time.
 
     Args:
         parts: what the harness is made of.
+        manner: how it asks.
         journal: where every call is written down before it is made.
         toolbox: the tools the model is told of.
         streaming: ask for streams, and tell their text as it comes.
     """
 
-    def __init__(self, parts: Parts, journal: Journal, toolbox: Toolbox, *, streaming: bool) -> None:
-        self._parts, self._journal, self._toolbox = parts, journal, toolbox
+    def __init__(
+        self, parts: Parts, manner: Manner, journal: Journal, toolbox: Toolbox, *, streaming: bool
+    ) -> None:
+        self._parts, self._manner, self._journal, self._toolbox = parts, manner, journal, toolbox
         self._streaming = streaming
-        self._options = options_of(parts.config, parts.schema)
         self._place: tuple[Endpoint, bool] | None = None
         self._asked, self._name = Options(), ""
-        self._refits = parts.context is not None and parts.context.trims_growth
-        degrade, delay_s = parts.degrade, parts.config.retry_delay_seconds
-        self._breaker = None if degrade is None else degrade.breaker
-        self._messages = Messages() if degrade is None else degrade.messages
-        self._waits = parts.limiter is not None or self._breaker is not None
         self._ladder = Ladder(
-            parts.endpoints[:1] if degrade is None else parts.endpoints,
+            manner.endpoints,
             random=parts.random,
-            retries=0 if degrade is None else parts.config.max_retries,
-            backoff=(degrade and degrade.backoff) or Backoff(base_s=delay_s, jitter_s=delay_s),
+            retries=manner.retries,
+            backoff=manner.backoff,
             fallen=journal.state.fallen,
             retried=journal.state.retried,
         )
@@ -75,7 +104,7 @@ class Calling:
         """Make one call; return the failure that ends the run, or None where it goes on."""
         journal, endpoint, key = self._journal, self._ladder.endpoint, None
         prompt = self._prompt(endpoint)
-        if self._refits and journal.state.depth:
+        if self._manner.refits and journal.state.depth:
             prompt = await self._refitted(prompt)
         if self._parts.cache is not None:
             key = self._key(prompt)
@@ -84,7 +113,7 @@ class Calling:
                 await self._use(kept)
                 return None
         try:
-            if self._waits:
+            if self._manner.waits:
                 completion = await self._admitted(endpoint, prompt, key)
             else:
                 completion = await self._answered(endpoint, prompt, key, None)
@@ -114,8 +143,8 @@ class Calling:
         """Return what the user is told of a degraded answer."""
         age_s = self._journal.state.stale_age_s
         if age_s is not None:
-            return self._messages.saved(age_s)
-        return self._messages.degraded(model)
+            return self._manner.messages.saved(age_s)
+        return self._manner.messages.degraded(model)
 
     # --- one call ---
 
@@ -123,9 +152,8 @@ class Calling:
         state = self._journal.state
         place = endpoint, state.repairs > 0
         if place != self._place:
-            options = self._options(state.repairs > 0)
-            model = endpoint.model or endpoint.provider.model or options.model
-            self._place, self._asked, self._name = place, replace(options, model=model), endpoint.name
+            self._place, self._name = place, endpoint.name
+            self._asked = self._manner.options(endpoint, repairing=place[1])
         return Prompt(tuple(state.messages), self._toolbox.specs, self._asked)
 
     async def _refitted(self, prompt: Prompt) -> Prompt:
@@ -138,9 +166,9 @@ class Calling:
         if parts.limiter is not None:
             await parts.limiter.acquire(state.session_id)
             await self._journal.tell(EventKind.RATE_LIMIT_ACQUIRED, session_id=state.session_id)
-        if self._breaker is None:
+        if self._manner.breaker is None:
             return await self._answered(endpoint, prompt, key, None)
-        async with self._breaker.guard(self._name) as permit:
+        async with self._manner.breaker.guard(self._name) as permit:
             return await self._answered(endpoint, prompt, key, permit)
 
     async def _answered(

@@ -19,7 +19,7 @@ from ..errors import (
     ProviderError,
 )
 from .acting import Acting, Halt
-from .calling import Calling
+from .calling import Calling, Manner
 from .degrade.failure import reason
 from .journal import Journal, Listener
 from .memory import Memory
@@ -37,6 +37,7 @@ class Orchestrator:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self.manner = Manner(parts)
 
     async def run(self, request: Request) -> LLMResult:
         """Run a request to its result."""
@@ -81,7 +82,7 @@ class Orchestrator:
         if state.outcome is not None and not state.waits:
             return state.outcome
         _check_settle(state, settle)
-        return await Run(self.parts, state, None).resume(settle)
+        return await Run(self.parts, self.manner, state, None).resume(settle)
 
     async def state(self, session_id: str, upto: int | None = None) -> RunState:
         """Return the session as it was after event number `upto`, or as it is.
@@ -112,7 +113,7 @@ class Orchestrator:
                 where="Request.session_id",
                 fix=f"end it first: harness.resume({request.session_id!r})",
             )
-        return await Run(self.parts, state, listener).start(request)
+        return await Run(self.parts, self.manner, state, listener).start(request)
 
 
 class Run:
@@ -120,23 +121,18 @@ class Run:
 
     Args:
         parts: what the harness is made of.
+        manner: how it asks.
         state: the session so far.
         listener: takes the events as they come; None asks for whole answers.
     """
 
-    def __init__(self, parts: Parts, state: RunState, listener: Listener | None) -> None:
-        self.parts, self.state = parts, state
+    def __init__(self, parts: Parts, manner: Manner, state: RunState, listener: Listener | None) -> None:
+        self.parts, self.manner, self.state = parts, manner, state
         self.journal = Journal(
-            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=parts.direct
+            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=manner.direct
         )
         self.memory = Memory(parts.store, self.journal)
         self.started_s = parts.clock.now()
-        self.steps = {
-            Step.PREPARE: self.prepare,
-            Step.ASK: self.ask,
-            Step.USE_TOOLS: self.use_tools,
-            Step.CHECK: self.check,
-        }
 
     async def start(self, request: Request) -> LLMResult:
         """Begin with a request."""
@@ -163,13 +159,13 @@ class Run:
         parts, state = self.parts, self.state
         bound = parts.constrain is not None or parts.toolbox.counts
         toolbox = parts.toolbox.session(parts.constrain, state.charges) if bound else parts.toolbox
-        self.calling = Calling(parts, self.journal, toolbox, streaming=self.journal.listened)
+        self.calling = Calling(parts, self.manner, self.journal, toolbox, streaming=self.journal.listened)
         self.acting = Acting(parts, self.journal, toolbox)
 
     async def finish(self) -> LLMResult:
         """Take step after step."""
         while (step := self.state.next_step) is not Step.STOP:
-            await self.steps[step]()
+            await _STEPS[step](self)
         assert self.state.outcome is not None
         return self.state.outcome
 
@@ -342,6 +338,14 @@ class Run:
         if self.parts.tracer is not None:
             self.parts.tracer.event(LLM_CALL, llm_call(result, task=str(asked.get("task", ""))))
         await self.journal.record(EventKind.ORCHESTRATE_COMPLETE, result=result)
+
+
+_STEPS = {
+    Step.PREPARE: Run.prepare,
+    Step.ASK: Run.ask,
+    Step.USE_TOOLS: Run.use_tools,
+    Step.CHECK: Run.check,
+}
 
 
 def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import errors
+from .._native.json_text import json_of
 from ..domain.completion import Completion
 from ..domain.event import Event, EventKind
 from ..domain.message import Message
@@ -146,13 +147,14 @@ _FACTS = (
 
 
 def _result(result: LLMResult) -> dict[str, Any]:
-    metadata = {
-        str(name): _error(value) if isinstance(value, HarnessError) else json_form(value)
-        for name, value in result.metadata.items()
-        if name != "edits"
-    }
-    if "edits" in result.metadata:
-        metadata["edits"] = [[*edit.span, edit.rule] for edit in result.metadata["edits"]]
+    metadata = dict(result.metadata)
+    if "edits" in metadata:
+        metadata["edits"] = [[*edit.span, edit.rule] for edit in metadata["edits"]]
+    if json_of(metadata) is None:
+        metadata = {
+            str(name): _error(value) if isinstance(value, HarnessError) else json_form(value)
+            for name, value in metadata.items()
+        }
     return {**{name: getattr(result, name) for name in _FACTS}, "metadata": metadata}
 
 

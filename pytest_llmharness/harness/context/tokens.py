@@ -34,8 +34,12 @@ def tool_tokens(tools: Iterable[ToolSpec], counter: TokenCounter) -> int:
 
 def prompt_tokens(prompt: Prompt, counter: TokenCounter) -> int:
     """Return what a whole prompt costs; the answer is not counted."""
-    messages = sum(message_tokens(message, counter) for message in prompt.messages)
-    return PROMPT_FRAME + messages + tool_tokens(prompt.tools, counter)
+    return messages_tokens(prompt.messages, counter) + tool_tokens(prompt.tools, counter)
+
+
+def messages_tokens(messages: Iterable[Message], counter: TokenCounter) -> int:
+    """Return what a prompt costs without its tools."""
+    return PROMPT_FRAME + sum([message_tokens(message, counter) for message in messages])
 
 
 def _written(tool: ToolSpec) -> str:

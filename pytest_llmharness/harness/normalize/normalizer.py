@@ -150,7 +150,9 @@ class Normalizer:
             return Admission(request, error)
         changes = dict.fromkeys([*text.changes, *(change for _, turn in history for change in turn.changes)])
         hits = (*text.hits, *(hit for _, turn in history for hit in turn.hits))
-        admitted = replace(request, text=text.text, history=tuple(message for message, _ in history))
+        admitted = request
+        if history or text.text != request.text:
+            admitted = replace(request, text=text.text, history=tuple(message for message, _ in history))
         if hits and self.settings.on_injection == "reject":
             return Admission(request, _rejected(hits[0], in_text=bool(text.hits)), tuple(changes), hits)
         document = Document() if _says_nothing(text.text) else document_of(text.text)
