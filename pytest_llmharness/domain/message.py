@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from .frozen import dataclass
 from .tool import ToolCall
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]

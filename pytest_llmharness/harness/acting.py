@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..domain.event import EventKind
+from ..domain.frozen import dataclass
 from ..domain.result import FailureReason
 from ..domain.tool import ToolCall, ToolSpec
 from .constrain import Toolbox

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..domain.frozen import dataclass
 from ..domain.message import Message
 from ..domain.tool import ToolCall, ToolSpec
 from ..errors import ConfigError

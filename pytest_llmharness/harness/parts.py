@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ..domain.completion import Completion
+from ..domain.frozen import dataclass
 from .config import HarnessConfig
 from .constrain import Constraints, Toolbox
 from .degrade.ladder import Endpoint

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from ..domain.completion import Completion
 from ..domain.event import Event, EventKind
+from ..domain.frozen import dataclass
 from ..domain.message import Message
 from ..domain.request import Request
 from ..domain.result import FailureReason, LLMResult

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable, Mapping
 from random import Random as Chance
 from typing import TYPE_CHECKING, Any
@@ -163,4 +163,4 @@ class RandomIds:
 
     def new(self) -> str:
         """Return 16 hexadecimal digits."""
-        return secrets.token_hex(8)
+        return os.urandom(8).hex()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from inspect import isawaitable
 from typing import TypeAlias
 
+from ...domain.frozen import dataclass
 from ...domain.prompt import Prompt
 from ...domain.tool import ToolSpec
 from ...errors import InvalidRequest
@@ -95,7 +96,7 @@ class ContextAssembler:
         counter: TokenCounter | None = None,
         retriever: Retriever | None = None,
         summarizer: Summarizer | None = None,
-        steps: ContextSteps = ContextSteps(),
+        steps: ContextSteps = ContextSteps(),  # noqa: B008 - it is frozen
         clean: Callable[[str], str] | None = None,
     ) -> None:
         self.settings = settings or ContextSettings()

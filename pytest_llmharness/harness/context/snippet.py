@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from ...domain.frozen import dataclass
 from ...ports.counter import TokenCounter
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from ...domain.frozen import dataclass
 from ...errors import CircuitOpen, ConfigError, ProviderError
 from ...ports.provider import Provider
 from ...ports.random import Random

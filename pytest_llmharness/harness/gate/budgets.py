@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
+from ...domain.frozen import dataclass
 from ...errors import ConfigError
 from ...ports.clock import Clock
 from ..refusal import Refusal

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
+from ...domain.frozen import dataclass
 from ...domain.message import Message, Part, TextPart
 from ...domain.request import Request
 from ...errors import InvalidRequest

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from ...domain.frozen import dataclass
 from ...domain.prompt import Options
 from ...errors import ConfigError
 from ..config import HarnessConfig
