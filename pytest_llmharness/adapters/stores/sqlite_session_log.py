@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, Literal, TypeAlias
 
-from ..._native.json_text import json_text
+from ..._native.json_text import json_of, json_text
 from ...domain.event import Event, EventKind
 from ...errors import ConfigError, SessionConflict, SessionLogError
 
@@ -34,7 +34,7 @@ _TOGETHER = 8  # events in one statement
 _SESSIONS = 10_000  # whose next number is remembered
 _BUSY_MS = 5000
 
-Row: TypeAlias = tuple[Any, ...]
+Row: TypeAlias = list[Any]
 """The session, the number of its first event, then kind and data of each event."""
 
 
@@ -77,28 +77,18 @@ class SqliteSessionLog:
             SessionConflict: `seq` is not the next number: another writer was faster.
             SessionLogError: the file cannot be written.
         """
-        await self._append((session_id, seq, event.kind.value, self._text(event)))
+        await self.append_all(session_id, seq, (event,))
 
     async def append_all(self, session_id: str, seq: int, events: Sequence[Event]) -> None:
         """Append events as numbers `seq` and on, up to eight in one transaction; see `append`."""
         for done in range(0, len(events), _TOGETHER):
             row: list[Any] = [session_id, seq + done]
             for event in events[done : done + _TOGETHER]:
-                row += (event.kind.value, self._text(event))
-            await self._append(tuple(row))
-
-    async def _append(self, row: Row) -> None:
-        if self._power:
-            await self._in_a_group(row)
-        elif self._lock.acquire(blocking=False):
-            try:
-                inserted = self._try_insert(row)
-            finally:
-                self._lock.release()
-            if not inserted:
+                row += str(event.kind), json_of(event.data) or self._text(event)
+            if self._power:
+                await self._in_a_group(row)
+            elif not self._inserted(row):
                 await asyncio.to_thread(self._insert_patiently, row)
-        else:
-            await asyncio.to_thread(self._insert_patiently, row)
 
     async def read(self, session_id: str, after: int = -1) -> AsyncIterator[tuple[int, Event]]:
         """Yield (seq, event) in order, from the event that follows `after`."""
@@ -138,9 +128,17 @@ class SqliteSessionLog:
                 fix="restore the file from a copy, or read it with the version that wrote it",
             ) from error
 
+    def _inserted(self, row: Row) -> bool:
+        """Insert without waiting; False where somebody else is at it, in this process or another."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            return self._try_insert(row)
+        finally:
+            self._lock.release()
+
     def _try_insert(self, row: Row) -> bool:
-        """Insert without waiting; False where somebody else holds the file."""
-        session_id, seq = row[:2]
+        session_id, seq = row[0], row[1]
         known = self._next.get(session_id) == seq
         try:
             changed = self._open().execute(_statement(len(row), known=known), row).rowcount
