@@ -7,9 +7,11 @@ each field of each value. A harness has forty such classes and makes a dozen val
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from operator import attrgetter
 from reprlib import recursive_repr
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -51,28 +53,61 @@ def _made(kind: _Kind, *, frozen: bool, init: bool) -> _Kind:
 
 
 def _init_of(made: Any) -> Callable[..., None]:
-    """Compile the one function that has to be: who calls it wants to see its arguments."""
-    names: dict[str, Any] = {"_set": _set, "_LEFT_OUT": _LEFT_OUT}
-    arguments, lines = ["self"], []
-    for field in dataclasses.fields(made):
-        name, value = field.name, field.name
+    """Return a constructor that shows its arguments."""
+    fields, after = dataclasses.fields(made), hasattr(made, "__post_init__")
+    if all(field.init and field.default_factory is dataclasses.MISSING for field in fields):
+        function = _renamed(_plain_init(len(fields), after=after), [field.name for field in fields])
+        function.__defaults__ = tuple(field.default for field in fields if not _is_required(field)) or None
+    else:
+        function = _own_init(fields, after=after)
+    function.__qualname__ = f"{made.__qualname__}.__init__"
+    function.__annotations__ = {field.name: field.type for field in fields if field.init} | {"return": None}
+    return function
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
+
+
+@cache
+def _plain_init(count: int, *, after: bool) -> CodeType:
+    """Compile a constructor for so many fields once; `_renamed` makes it that of a class."""
+    names = [f"_{number}" for number in range(count)]
+    return _compiled(
+        names, [f"_set(self, {name!r}, {name})" for name in names], after=after, known={}
+    ).__code__
+
+
+def _renamed(code: CodeType, names: list[str]) -> FunctionType:
+    old = {f"_{number}": name for number, name in enumerate(names)}
+    constants = tuple(old.get(each, each) if isinstance(each, str) else each for each in code.co_consts)
+    code = code.replace(co_varnames=("self", *names), co_consts=constants)
+    return FunctionType(code, {"_set": _set}, "__init__")
+
+
+def _own_init(fields: Iterable[dataclasses.Field[Any]], *, after: bool) -> FunctionType:
+    """Compile a constructor that makes some of the fields itself."""
+    known: dict[str, Any] = {"_LEFT_OUT": _LEFT_OUT}
+    arguments, lines = [], []
+    for field in fields:
+        name = value = field.name
         if field.default_factory is not dataclasses.MISSING:
-            names[f"_made_{name}"], names[f"_default_{name}"] = field.default_factory, _LEFT_OUT
+            known[f"_made_{name}"], known[f"_default_{name}"] = field.default_factory, _LEFT_OUT
             value = f"_made_{name}()" + (f" if {name} is _LEFT_OUT else {name}" if field.init else "")
         elif field.default is not dataclasses.MISSING:
-            names[f"_default_{name}"] = field.default
+            known[f"_default_{name}"] = field.default
         if field.init:
-            arguments.append(f"{name}=_default_{name}" if f"_default_{name}" in names else name)
-            lines.append(f" _set(self, {name!r}, {value})")
-        elif f"_made_{name}" in names:
-            lines.append(f" _set(self, {name!r}, {value})")
-    if hasattr(made, "__post_init__"):
-        lines.append(" self.__post_init__()")
-    exec(f"def __init__({', '.join(arguments)}):\n" + "\n".join(lines or [" pass"]), names)  # noqa: S102
-    function: Callable[..., None] = names["__init__"]
-    function.__qualname__ = f"{made.__qualname__}.__init__"
-    annotations = {field.name: field.type for field in dataclasses.fields(made) if field.init}
-    function.__annotations__ = {**annotations, "return": None}
+            arguments.append(name if _is_required(field) else f"{name}=_default_{name}")
+        if field.init or f"_made_{name}" in known:
+            lines.append(f"_set(self, {name!r}, {value})")
+    return _compiled(arguments, lines, after=after, known=known)
+
+
+def _compiled(arguments: list[str], lines: list[str], *, after: bool, known: dict[str, Any]) -> FunctionType:
+    body = [*lines, "self.__post_init__()"] if after else lines or ["pass"]
+    known["_set"] = _set
+    exec(f"def __init__({', '.join(['self', *arguments])}):\n " + "\n ".join(body), known)  # noqa: S102
+    function: FunctionType = known["__init__"]
     return function
 
 

@@ -12,8 +12,6 @@ from ..domain.frozen import dataclass
 from ..domain.message import Message
 from ..domain.tool import ToolCall, ToolSpec
 from ..errors import ConfigError
-from ..ports.clock import Clock
-from ..ports.tool import Tool
 from .action_schema import action_schema, closed, defaults_of, own
 from .eager import within
 from .foreign import cancels_us, said
@@ -22,6 +20,8 @@ from .json_form import record_form
 from .refusal import Refusal
 
 if TYPE_CHECKING:
+    from ..ports.clock import Clock
+    from ..ports.tool import Tool
     from ..schema import Schema
 
 

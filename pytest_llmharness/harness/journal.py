@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ..domain.event import Event, EventKind
 from ..errors import HarnessError, SessionLogError
-from ..ports.session_log import SessionLog
-from ..ports.tracer import Tracer
 from .foreign import said
 from .observations import told
 from .state import RunState
 from .written import written
+
+if TYPE_CHECKING:
+    from ..ports.session_log import SessionLog
+    from ..ports.tracer import Tracer
 
 _MEND = "make the log writable again, then resume the session"
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..domain.event import EventKind
 from ..domain.message import Message
-from ..ports.store import ConversationStore
 from .journal import Journal
 from .state import RunState
+
+if TYPE_CHECKING:
+    from ..ports.store import ConversationStore
 
 _TURNS = 50
 """The most turns recalled; the context layer trims them to its budget."""

@@ -6,20 +6,22 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from inspect import isawaitable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from ...domain.frozen import dataclass
 from ...domain.prompt import Prompt
 from ...domain.tool import ToolSpec
 from ...errors import InvalidRequest
-from ...ports.counter import TokenCounter
-from ...ports.retriever import Retriever
-from ...ports.summarizer import Summarizer
 from .estimate import ByteEstimate
 from .packing import context_message, within
 from .settings import ContextSettings
 from .snippet import Ask, Snippet, Step, StepReport
 from .tokens import messages_tokens, tool_tokens
+
+if TYPE_CHECKING:
+    from ...ports.counter import TokenCounter
+    from ...ports.retriever import Retriever
+    from ...ports.summarizer import Summarizer
 
 Reports: TypeAlias = tuple[StepReport, ...]
 Documents: TypeAlias = Mapping[str, str] | Iterable[str]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ...domain.message import Message, TextPart
 from ...domain.prompt import Prompt
 from ...domain.tool import ToolSpec
-from ...ports.counter import TokenCounter
+
+if TYPE_CHECKING:
+    from ...ports.counter import TokenCounter
 
 # ChatML and Llama 3 spend 5 tokens on a message's frame, OpenAI's templates 4; opening the answer
 # costs 3 to 5. The larger number keeps a prompt inside its window.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...domain.frozen import dataclass
 from ...errors import ConfigError
-from ...ports.clock import Clock
 from ..refusal import Refusal
+
+if TYPE_CHECKING:
+    from ...ports.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
