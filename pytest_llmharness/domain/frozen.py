@@ -29,7 +29,16 @@ __all__ = ["dataclass"]
 _Kind = TypeVar("_Kind", bound=type)
 
 _set = object.__setattr__
-_LEFT_OUT: Any = object()
+
+
+class _LeftOut:
+    """Stands in a signature where a value is made for each call."""
+
+    def __repr__(self) -> str:
+        return "<factory>"
+
+
+_LEFT_OUT: Any = _LeftOut()
 
 
 def _made(kind: _Kind, *, frozen: bool, init: bool) -> _Kind:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .degrade.breaker import Permit
     from .guarded_stream import GuardedStream
     from .journal import Journal
+    from .routing.tiers import ModelCall
 
 Value = TypeVar("Value")
 
@@ -51,18 +52,21 @@ class Manner:
         self.breaker = None if degrade is None else degrade.breaker
         self.messages = Messages() if degrade is None else degrade.messages
         self.backoff = (degrade and degrade.backoff) or Backoff(base_s=delay_s, jitter_s=delay_s)
-        self.endpoints = parts.endpoints[:1] if degrade is None else parts.endpoints
+        self.endpoints, self.falls_back = parts.endpoints, degrade is not None
         self.retries = 0 if degrade is None else config.max_retries
         self.waits = parts.limiter is not None or self.breaker is not None
         """Whether a call may have to wait for leave."""
 
-    def options(self, endpoint: Endpoint, *, repairing: bool) -> Options:
+    def options(self, endpoint: Endpoint, tier: ModelCall | None, *, repairing: bool) -> Options:
         """Return the options of a call."""
-        place = endpoint.model or endpoint.provider.model, repairing
-        found = self._asked.get(place)
+        model = endpoint.model or endpoint.provider.model
+        if tier is not None:
+            options = tier.options(self._options(repairing))
+            return replace(options, model=model or options.model)
+        found = self._asked.get((model, repairing))
         if found is None:
             free = self._options(repairing)
-            found = self._asked[place] = replace(free, model=place[0] or free.model)
+            found = self._asked[model, repairing] = replace(free, model=model or free.model)
         return found
 
 
@@ -82,18 +86,29 @@ class Calling:
     ) -> None:
         self._parts, self._manner, self._journal, self._toolbox = parts, manner, journal, toolbox
         self._streaming = streaming
-        self._place: tuple[Endpoint, bool] | None = None
         self._asked, self._name = Options(), ""
-        self._ladder = Ladder(
-            manner.endpoints,
-            random=parts.random,
-            retries=manner.retries,
-            backoff=manner.backoff,
-            fallen=journal.state.fallen,
-            retried=journal.state.retried,
-        )
+        self.aim(manner.endpoints)
         self._answers: dict[str, tuple[Prompt, Completion]] = {}
         self._wanted: tuple[int, str] | None = None
+
+    def aim(self, endpoints: tuple[Endpoint, ...], tier: ModelCall | None = None) -> None:
+        """Ask these from now on.
+
+        Args:
+            endpoints: the wanted model, then the fallbacks.
+            tier: what the wanted model is asked with; None asks as the settings say.
+        """
+        manner, state = self._manner, self._journal.state
+        self._tier = tier
+        self._place: tuple[Endpoint, bool] | None = None
+        self._ladder = Ladder(
+            endpoints if manner.falls_back else endpoints[:1],
+            random=self._parts.random,
+            retries=manner.retries,
+            backoff=manner.backoff,
+            fallen=state.fallen,
+            retried=state.retried,
+        )
 
     @property
     def degraded(self) -> bool:
@@ -123,7 +138,8 @@ class Calling:
             if cancels_us(error):
                 raise
             return await self._after(named(error, endpoint.provider.name, self._parts.config), endpoint, key)
-        leads_on = completion.tool_calls or not self._parts.validators
+        # Users' code may judge what is no call, and take its time: first the answer is kept.
+        leads_on = completion.tool_calls or not (self._parts.validators or self._parts.score)
         write = journal.note if leads_on else journal.record
         await write(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=completion)
         if self._wanted is not None:
@@ -153,7 +169,7 @@ class Calling:
         place = endpoint, state.repairs > 0
         if place != self._place:
             self._place, self._name = place, endpoint.name
-            self._asked = self._manner.options(endpoint, repairing=place[1])
+            self._asked = self._manner.options(endpoint, self._tier, repairing=place[1])
         return Prompt(tuple(state.messages), self._toolbox.specs, self._asked)
 
     async def _refitted(self, prompt: Prompt) -> Prompt:

@@ -51,9 +51,10 @@ class Journal:
         """Whether spans are of any use."""
         self.listened = listener is not None
         """Whether somebody takes the events as they come."""
+        self.observed = self.traced or self.listened
+        """Whether anybody is told of what happens."""
         self._log, self._tracer, self._listener = log, tracer, listener
-        self._observed = self.traced or self.listened
-        self._append_all = _append_all_of(log) if direct and not self._observed else None
+        self._append_all = _append_all_of(log) if direct and not self.observed else None
         self._held: list[Event] = []
         self._turn: asyncio.Lock | None = None
 
@@ -86,7 +87,7 @@ class Journal:
         finally:
             if turn is not None:
                 turn.release()
-        if self._observed:
+        if self.observed:
             await self.tell(kind, **data)
 
     async def note(self, kind: EventKind, **data: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ..ports.clock import Clock
     from ..ports.ids import Ids
     from ..ports.limiter import RateLimiter
+    from ..ports.provider import Provider
     from ..ports.random import Random
     from ..ports.session_log import SessionLog
     from ..ports.store import ConversationStore
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from ..schema import Schema
     from .gate.decision import Gate
     from .layers import BuildPrompt, Context, Guard, Normalize, Repair, Score, Validate
+    from .routing.routing import Routes
     from .validate import Validator
 
 
@@ -45,6 +48,7 @@ class Parts:
         toolbox: the tools, with what a session may do with them.
         constrain: narrows the toolbox for this harness.
         system, prompt: the standing instruction, and what makes the first messages.
+        routes: the tiers of models, and which is asked when; None asks the one model.
         cache: answers that are kept; None keeps none.
         limiter: hands out slots for model calls; None means no limit.
         degrade: what is done about a call that fails; None ends the run.
@@ -69,6 +73,7 @@ class Parts:
     constrain: Constraints | None = None
     system: str | None = None
     prompt: BuildPrompt = opening
+    routes: Routes | None = None
     cache: Cache | None = None
     limiter: RateLimiter | None = None
     degrade: Degrade | None = Degrade()
@@ -82,6 +87,12 @@ class Parts:
     log: SessionLog | None = None
     tracer: Tracer | None = None
     flight: SingleFlight[Completion] = field(default_factory=SingleFlight)
+
+    @property
+    def providers(self) -> Iterator[Provider]:
+        """Everybody who may be asked, each once."""
+        tiers = () if self.routes is None else self.routes.endpoints.values()
+        yield from {id(one.provider): one.provider for one in (*self.endpoints, *tiers)}.values()
 
     @property
     def direct(self) -> bool:

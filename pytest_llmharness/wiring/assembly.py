@@ -19,8 +19,11 @@ from ..harness.parts import Parts
 from .providers import make_provider
 
 if TYPE_CHECKING:
+    from ..domain.request import Request
     from ..harness.gate.decision import Gate
     from ..harness.guardrails import Guardrails
+    from ..harness.layers import Quality
+    from ..harness.routing import ModelTier, Routes, Routing
     from ..harness.validate import Validator
     from ..ports.approver import Approver
     from ..ports.cache import Cache
@@ -55,6 +58,7 @@ def assembled(
     retriever: Retriever | None,
     gate: Gate | None,
     session_log: Any,
+    tiers: Mapping[str, ModelTier] | None,
     layers: Mapping[str, Any],
     **as_given: Any,
 ) -> Parts:
@@ -64,6 +68,8 @@ def assembled(
         make_provider(one, clock=clock) if isinstance(one, str) else one for one in (provider, *fallbacks)
     ]
     tracer = _tracer(config, clock) if tracer is None else tracer
+    layers = _layers(config, counter, retriever, checked(layers))
+    routing = layers.pop("route", None)
     allowed = Constraints(allowed_tools=tuple(config.allowed_tools))
     return Parts(
         endpoints=tuple(map(Endpoint, made)),
@@ -79,7 +85,8 @@ def assembled(
         validators=tuple(validators),
         log=session_log,
         tracer=None if tracer is None else SafeTracer(tracer),
-        **_layers(config, counter, retriever, checked(layers)),
+        routes=None if tiers is None else _routes(tiers, routing, made[0], clock),
+        **layers,
         **as_given,
     )
 
@@ -89,20 +96,45 @@ def _layers(
     counter: TokenCounter | None,
     retriever: Retriever | None,
     given: Mapping[str, Any],
-) -> Mapping[str, Any]:
+) -> dict[str, Any]:
     """Return the layers, with the harness's own where none is given."""
     normalize = given.get("normalize", _NORMALIZER)
 
     def clean(text: str) -> str:
         return text if normalize is None else normalize.tool_result(text).text
 
-    own: dict[str, Any] = {"normalize": normalize}
+    own: dict[str, Any] = {"normalize": normalize, "score": by_expectation}
     if "guardrails" not in given:
         own["guardrails"] = _guardrails(config)
     if "context" not in given:
         settings = _context_settings(config)
         own["context"] = ContextAssembler(settings, counter=counter, retriever=retriever, clean=clean)
     return {**own, **given}
+
+
+def by_expectation(request: Request, value: Any) -> Quality:
+    """Score an extraction by what the request expects; without `metadata["expected"]` there is none."""
+    expected = request.metadata.get("expected")
+    if expected is None:
+        return None
+    from ..harness.scoring import score_extraction
+
+    score = score_extraction(expected, value)
+    facts = {name: score[name] for name in ("field_scores", "missing", "extra")}
+    return score["overall"], facts
+
+
+def _routes(tiers: Mapping[str, ModelTier], routing: Routing | None, usual: Provider, clock: Clock) -> Routes:
+    from ..harness.routing import Routes, Routing, Tiers
+
+    def endpoint(tier: ModelTier) -> Endpoint:
+        provider = usual if tier.provider is None else tier.provider
+        return Endpoint(
+            make_provider(provider, clock=clock) if isinstance(provider, str) else provider, tier.model
+        )
+
+    endpoints = {name: endpoint(tier) for name, tier in tiers.items()}
+    return Routes(tiers if isinstance(tiers, Tiers) else Tiers(tiers), endpoints, routing or Routing())
 
 
 def _context_settings(config: HarnessConfig) -> ContextSettings:

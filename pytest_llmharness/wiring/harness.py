@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..harness.batch import Progress
     from ..harness.gate.decision import Gate
     from ..harness.layers import Layers
+    from ..harness.routing import ModelTier
     from ..harness.state import RunState
     from ..harness.validate import Validator
     from ..ports.approver import Approver
@@ -48,12 +49,15 @@ class Harness:
 
     Args:
         provider: an object with the Provider port, or a name such as "openai" or "ollama".
-        fallbacks: who is asked when the provider cannot answer, in the order of preference.
         system: the standing instruction.
         tools: what the model may call: functions decorated with `tool`, or Tool objects.
         schema: what the answer must satisfy: a Schema, or whatever `Schema` takes.
         validators: functions of the validated value that return a complaint, or None to accept.
         config: the settings.
+        tiers: models from the least to the most capable, by name. A request starts at the tier that its
+            metadata ("tier", "task"), its kind of document or its complexity calls for, and climbs where
+            the answer fails or its score is too low. None asks the one model.
+        fallbacks: who is asked when the provider cannot answer, in the order of preference.
         gate: decides about calls with side effects; None lets all run, but where there is an approver.
         approver: the person whom the default rules of a gate ask.
         store: keeps the turns of conversations, by `Request.session_id`.
@@ -75,12 +79,13 @@ class Harness:
         self,
         provider: Provider | str,
         *,
-        fallbacks: Iterable[Provider | str] = (),
         system: str | None = None,
         tools: Iterable[Tool] = (),
         schema: Any = None,
         validators: Iterable[Validator] = (),
         config: HarnessConfig | None = None,
+        tiers: Mapping[str, ModelTier] | None = None,
+        fallbacks: Iterable[Provider | str] = (),
         gate: Gate | None = None,
         approver: Approver | None = None,
         store: ConversationStore | None = None,
@@ -219,8 +224,8 @@ class Harness:
 
     async def aclose(self) -> None:
         """Release the providers' connections of the running loop."""
-        for endpoint in self._orchestrator.parts.endpoints:
-            await endpoint.provider.aclose()
+        for provider in self._orchestrator.parts.providers:
+            await provider.aclose()
 
     def run(self, request: Request | str) -> LLMResult:
         """Do what `arun` does, from sync code."""

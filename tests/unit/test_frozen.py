@@ -51,6 +51,7 @@ def test_it_is_made_shown_and_compared_like_any_dataclass(dataclass: Any) -> Non
     assert [each.name for each in dataclasses.fields(one)] == ["name", "count", "tags", "note", "total"]
     assert list(inspect.signature(order).parameters) == ["name", "count", "tags", "note"]
     assert inspect.signature(order).parameters["count"].default == 1
+    assert repr(inspect.signature(order).parameters["tags"].default) == "<factory>"
     assert order.__match_args__ == ("name", "count", "tags", "note")
     with pytest.raises(TypeError, match="name"):
         order()
