@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from ..errors import HarnessError
+from .frozen import dataclass
 
 
 class FailureReason(StrEnum):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..domain.completion import Completion
 from ..domain.result import LLMResult
-from ..ports.tracer import Tracer
+
+if TYPE_CHECKING:
+    from ..ports.tracer import Tracer
 
 SPANS = ("orchestrate", "provider_call", "tool_execution")
 """Spans, outermost first."""

@@ -20,7 +20,7 @@ from ..errors import (
     ProviderError,
 )
 from .acting import Acting, Halt
-from .calling import Calling
+from .calling import Calling, Manner
 from .context.packing import context_message
 from .context.snippet import Snippet
 from .degrade.failure import reason
@@ -44,6 +44,7 @@ class Orchestrator:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self.manner = Manner(parts)
 
     async def run(self, request: Request) -> LLMResult:
         """Run a request to its result."""
@@ -88,7 +89,7 @@ class Orchestrator:
         if state.outcome is not None and not state.waits:
             return state.outcome
         _check_settle(state, settle)
-        return await Run(self.parts, state, None).resume(settle)
+        return await Run(self.parts, self.manner, state, None).resume(settle)
 
     async def state(self, session_id: str, upto: int | None = None) -> RunState:
         """Return the session as it was after event number `upto`, or as it is.
@@ -106,7 +107,7 @@ class Orchestrator:
         async for seq, event in self.parts.log.read(session_id):
             if upto is not None and seq > upto:
                 break
-            live = read(event)
+            live = read(event, state.messages)
             state.apply(live.kind, live.data)
         return state
 
@@ -119,7 +120,7 @@ class Orchestrator:
                 where="Request.session_id",
                 fix=f"end it first: harness.resume({request.session_id!r})",
             )
-        return await Run(self.parts, state, listener).start(request)
+        return await Run(self.parts, self.manner, state, listener).start(request)
 
 
 class Run:
@@ -127,24 +128,19 @@ class Run:
 
     Args:
         parts: what the harness is made of.
+        manner: how it asks.
         state: the session so far.
         listener: takes the events as they come; None asks for whole answers.
     """
 
-    def __init__(self, parts: Parts, state: RunState, listener: Listener | None) -> None:
-        self.parts, self.state = parts, state
+    def __init__(self, parts: Parts, manner: Manner, state: RunState, listener: Listener | None) -> None:
+        self.parts, self.manner, self.state = parts, manner, state
         self.journal = Journal(
-            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=parts.direct
+            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=manner.direct
         )
         self.memory = Memory(parts.store, self.journal)
         self.started_s = parts.clock.now()
         self.climbing: Climbing | None = None
-        self.steps = {
-            Step.PREPARE: self.prepare,
-            Step.ASK: self.ask,
-            Step.USE_TOOLS: self.use_tools,
-            Step.CHECK: self.check,
-        }
 
     async def start(self, request: Request) -> LLMResult:
         """Begin with a request."""
@@ -160,6 +156,7 @@ class Run:
         with self.journal.span("orchestrate", session_id=self.state.session_id):
             await self.journal.record(EventKind.RESUMED, again=again)
             self.equip()
+            await self.memory.catch_up(self.state)
             for position, found in settle.items():
                 if found is not None and position in self.state.in_doubt:
                     await self.acting.answer(position, self.state.proposed[position], found, ok=True)
@@ -170,7 +167,7 @@ class Run:
         parts, state = self.parts, self.state
         bound = parts.constrain is not None or parts.toolbox.counts
         toolbox = parts.toolbox.session(parts.constrain, state.charges) if bound else parts.toolbox
-        self.calling = Calling(parts, self.journal, toolbox, streaming=self.journal.listened)
+        self.calling = Calling(parts, self.manner, self.journal, toolbox, streaming=self.journal.listened)
         self.acting = Acting(parts, self.journal, toolbox)
         if parts.routes is not None:
             from .climbing import Climbing
@@ -188,7 +185,7 @@ class Run:
         """Take step after step."""
         try:
             while (step := self.state.next_step) is not Step.STOP:
-                await self.steps[step]()
+                await _STEPS[step](self)
         finally:
             if self.climbing is not None:
                 self.climbing.close()
@@ -241,7 +238,8 @@ class Run:
             whole = context_message([Snippet(text, source=name) for name, text in request.documents.items()])
             messages = (*messages[:-1], whole, messages[-1])
         await self.journal.note(EventKind.CONTEXT, messages=messages, notes=notes)
-        await self.memory.save(messages[-1])
+        if self.memory.keeps:
+            await self.memory.save(messages[-1])
         if self.journal.observed:
             tools = [spec.name for spec in self.acting.offered]
             await self.journal.tell(EventKind.CONSTRAIN, tools=tools)
@@ -264,7 +262,7 @@ class Run:
         if failure is not None:
             await self.give_up(reason(failure), failure)
             return
-        if self.state.proposed:
+        if self.memory.keeps and self.state.proposed:
             await self.memory.save(self.state.last.message)
 
     async def use_tools(self) -> None:
@@ -277,7 +275,8 @@ class Run:
         if halt is not None:
             await self.fail(halt.reason, _halted(self.state, halt))
             return
-        await self.memory.save(*self.state.answers)
+        if self.memory.keeps:
+            await self.memory.save(*self.state.answers)
 
     async def check(self) -> None:
         """Accept the answer, or ask for a better one."""
@@ -356,7 +355,8 @@ class Run:
         """End with an accepted answer."""
         if not facts.get("needs_review"):
             await self.calling.keep()
-        await self.memory.save(self.state.last.message)
+        if self.memory.keeps:
+            await self.memory.save(self.state.last.message)
         await self.end(text, success=True, score=score, value=checked.value, edits=checked.edits, **facts)
 
     async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:
@@ -402,8 +402,8 @@ class Run:
         result = LLMResult(
             content=content,
             model=state.last.model,
-            tokens_in=state.usage.tokens_in,
-            tokens_out=state.usage.tokens_out,
+            tokens_in=state.tokens_in,
+            tokens_out=state.tokens_out,
             duration_ms=(self.parts.clock.now() - self.started_s) * 1e3,
             ttft_ms=state.last.timing.ttft_ms or 0.0,
             success=success,
@@ -420,6 +420,14 @@ class Run:
         if self.parts.tracer is not None:
             self.parts.tracer.event(LLM_CALL, llm_call(result, task=str(asked.get("task", ""))))
         await self.journal.record(EventKind.ORCHESTRATE_COMPLETE, result=result)
+
+
+_STEPS = {
+    Step.PREPARE: Run.prepare,
+    Step.ASK: Run.ask,
+    Step.USE_TOOLS: Run.use_tools,
+    Step.CHECK: Run.check,
+}
 
 
 def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ..domain.completion import Completion
+from ..domain.frozen import dataclass
 from .config import HarnessConfig
 from .constrain import Constraints, Toolbox
 from .degrade.ladder import Endpoint

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import sqrt
+
+from ..domain.frozen import dataclass
 
 _Z = 2.5758  # of a two-sided interval that holds in 99 of 100 cases
 

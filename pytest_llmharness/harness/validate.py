@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..domain.frozen import dataclass
 from ..errors import ConfigError, CoreMissing, UnrepairableJSON
 from .foreign import said
 

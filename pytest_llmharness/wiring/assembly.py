@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable, Mapping
-from random import Random as Chance
 from typing import TYPE_CHECKING, Any
 
 from ..adapters.clocks.system import SystemClock
@@ -76,7 +75,7 @@ def assembled(
         endpoints=tuple(map(Endpoint, made)),
         clock=clock,
         ids=ids or RandomIds(),
-        random=random or Chance(),  # noqa: S311 - for waits
+        random=random or _chance(),
         config=config,
         gate=Gate(approver=approver) if gate is None and approver is not None else gate,
         toolbox=Toolbox(tools, allowed, clock=clock, timeout_s=config.tool_timeout_seconds),
@@ -187,6 +186,12 @@ def _tracer(config: HarnessConfig, clock: Clock) -> Tracer | None:
     return LoggingTracer(clock)
 
 
+def _chance() -> Random:
+    from random import Random as Chance
+
+    return Chance()  # noqa: S311 - for waits
+
+
 _NORMALIZER = Normalizer()
 
 
@@ -195,4 +200,4 @@ class RandomIds:
 
     def new(self) -> str:
         """Return 16 hexadecimal digits."""
-        return secrets.token_hex(8)
+        return os.urandom(8).hex()

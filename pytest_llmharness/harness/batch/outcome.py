@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from ...domain.frozen import dataclass
 from ...domain.result import FailureReason, LLMResult
 from ...errors import ConfigError, InvalidRequest, MaxRetriesExceeded
 from ..config import HarnessConfig

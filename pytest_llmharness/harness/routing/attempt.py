@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
+from ...domain.frozen import dataclass
 from ...domain.result import LLMResult
 from ...domain.usage import Usage
 from .costs import Cost

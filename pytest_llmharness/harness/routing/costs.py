@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from threading import Lock
 
+from ...domain.frozen import dataclass
 from ...errors import ConfigError
 
 _NANO = 1_000_000_000

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, TypeAlias
 
+from ...domain.frozen import dataclass
 from ...domain.result import LLMResult
 from ...errors import ConfigError
 from ...ports.executor import Executor
