@@ -15,7 +15,7 @@ from pytest_llmharness import HarnessError, Schema, ScriptedProvider, VirtualClo
 from pytest_llmharness.domain.prompt import Prompt
 from pytest_llmharness.harness.batch import Progress
 from pytest_llmharness.harness.routing import CostBudget
-from pytest_llmharness.harness.scoring import DriftBounds, SuiteRun, compare
+from pytest_llmharness.scoring import DriftBounds, SuiteRun, compare
 
 Value = TypeVar("Value")
 
