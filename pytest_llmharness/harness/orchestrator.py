@@ -14,6 +14,7 @@ from ..domain.result import FailureReason, LLMResult
 from ..errors import (
     ConfigError,
     HarnessError,
+    InvalidAnswer,
     InvalidRequest,
     MaxRetriesExceeded,
     ProviderError,
@@ -30,8 +31,11 @@ from .progress import going_round
 from .prompt import opening
 from .repair import complaint
 from .state import RunState, Step
-from .validate import Check, check
+from .validate.check import Check, acheck
+from .validate.reading import revived
 from .written import read
+
+_MOST_VIOLATIONS = 20
 
 
 class Orchestrator:
@@ -81,7 +85,7 @@ class Orchestrator:
                 fix="give the session_id that a result's metadata names, and the log it was written to",
             )
         if state.outcome is not None and not state.waits:
-            return state.outcome
+            return revived(state.outcome, self.parts.schema)
         _check_settle(state, settle)
         return await Run(self.parts, state, None).resume(settle)
 
@@ -255,13 +259,17 @@ class Run:
                 await self.fail(kind, _unfit(state, guarded.problem), partial=guarded.text)
                 return
             text = guarded.text
-        checked = check(text, parts.schema, parts.validators)
+        limit_s = parts.config.timeout_seconds
+        checked = await acheck(text, parts.schema, parts.validators, clock=parts.clock, limit_s=limit_s)
         if checked.valid:
             await self.succeed(text, checked)
             return
         if not state.rejected:  # else an earlier process said so, and got no further
             facts = {"call": state.calls, "problems": checked.problems}
             await self.journal.record(EventKind.VALIDATION_FAILED, **facts)
+        if checked.final:
+            await self.fail(FailureReason.FAIL_FAST, _invalid(state, checked))
+            return
         if state.repairs >= parts.config.max_retries:
             await self.fail(FailureReason.VALIDATION, _exhausted(state, checked))
             return
@@ -352,20 +360,24 @@ def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:
 
 
 def _exhausted(state: RunState, checked: Check) -> MaxRetriesExceeded:
-    """Name the end of the attempts; the last violation is chained as its cause."""
-    last = HarnessError(
-        "; ".join(checked.problems),
-        where=f"the answer to model call {state.calls}",
-        fix="make the prompt or the schema clearer, or use a stronger model",
-    )
+    """Name the end of the attempts; what was wrong with the last is chained as its cause."""
     attempts, why = state.repairs + 1, checked.problems[0]
     error = MaxRetriesExceeded(
         f"no valid answer in {attempts} attempts; the last was invalid because: {why}",
         where=f"session {state.session_id}",
         fix="read metadata['attempts']; raise HarnessConfig(max_retries=...) or mend the prompt",
     )
-    error.__cause__ = last
+    error.__cause__ = _invalid(state, checked)
     return error
+
+
+def _invalid(state: RunState, checked: Check) -> InvalidAnswer:
+    return InvalidAnswer(
+        "; ".join(checked.problems),
+        where=f"session {state.session_id}, the answer to model call {state.calls}",
+        fix="make the prompt or the schema clearer, or use a stronger model",
+        violations=checked.violations[:_MOST_VIOLATIONS],
+    )
 
 
 def _stuck(state: RunState) -> HarnessError:

@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 
 from ..domain.result import LLMResult
 from ..errors import ConfigError
-from ..ports.executor import Executor
 from ..harness.batch.outcome import ItemOutcome, failed_result
 from ..harness.batch.runner import Batch
 from ..harness.batch.settings import BatchSettings
+from ..ports.executor import Executor
 from .extraction import scored
 from .records import Aggregate, Case, Record, aggregate
 
