@@ -31,7 +31,7 @@ from .progress import going_round
 from .prompt import opening
 from .repair import complaint
 from .state import RunState, Step
-from .validate.check import Check, acheck
+from .validate.checking import Check, acheck
 from .validate.reading import revived
 from .written import read
 

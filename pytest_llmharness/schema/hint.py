@@ -57,13 +57,11 @@ def of_inexpressible(pointer: str, what: str, why: str) -> str:
 
 
 def of_demand(value: Any, pointer: str, demand: str) -> str:
-    """Return the line for what a validator demands of a place: "must be positive", or any sentence."""
+    """Return what a validator demands of a place, as "must be positive" or in any sentence, with its subject."""
     whose = subject(value, pointer)
     if demand.startswith("must "):
-        line = f"{whose} {demand}"
-    else:
-        line = demand if whose == phrase.WHOLE else f"{whose}: {demand}"
-    return clipped(on_one_line(line), MAX_LINE)
+        return f"{whose} {demand}"
+    return demand if whose == phrase.WHOLE else f"{whose}: {demand}"
 
 
 def bounded(lines: Collection[str], limit: int) -> list[str]:

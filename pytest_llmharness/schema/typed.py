@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, get_args
 
 from . import hint, source, text
 from .verdict import Violation
@@ -76,9 +76,8 @@ def _faults(error: Exception) -> Sequence[Mapping[str, Any]] | None:
 
 def _is_own(fault: Mapping[str, Any]) -> bool:
     """Whether somebody's validator found it, and not Pydantic itself."""
-    if fault["type"] in _OWN:
-        return True
-    return all(known["type"] != fault["type"] for known in import_module("pydantic_core").list_all_errors())
+    known: tuple[str, ...] = get_args(import_module("pydantic_core.core_schema").ErrorType)
+    return fault["type"] in _OWN or fault["type"] not in known
 
 
 def _violation(fault: Mapping[str, Any], value: Any) -> Violation:

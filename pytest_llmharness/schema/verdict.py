@@ -81,7 +81,8 @@ class Violation(_Late):
             got = hint.shown(hint.at(value, pointer))
         except (TypeError, ValueError, RecursionError):
             got = hint.clipped(repr(hint.at(value, pointer)), hint.MAX_GOT)
-        return cls(pointer, "", keyword, demand, got, hint.of_demand(value, pointer, demand))
+        line = hint.clipped(hint.on_one_line(hint.of_demand(value, pointer, demand)), hint.MAX_LINE)
+        return cls(pointer, "", keyword, demand, got, line)
 
 
 class Verdict:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from ...lazy import names_of
 
 if TYPE_CHECKING:
-    from .check import Check as Check
-    from .check import acheck as acheck
-    from .check import check as check
+    from .checking import Check as Check
+    from .checking import acheck as acheck
+    from .checking import check as check
     from .combining import at as at
     from .combining import fail_fast as fail_fast
     from .combining import in_turn as in_turn
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .structure import schema_validator as schema_validator
 
 _NAMES = {
-    "check": ("Check", "acheck", "check"),
+    "checking": ("Check", "acheck", "check"),
     "combining": ("at", "fail_fast", "in_turn"),
     "complaints": ("FailFast", "Validator"),
     "rules": ("consistency_validator", "range_validator"),

@@ -83,9 +83,12 @@ def _members(value: Any, step: str) -> Iterator[tuple[Any, Any]]:
 
 def _moved(fault: Fault, value: Any, part: Any, pointer: str) -> Fault:
     """Return a fault of a part as one of the whole."""
-    from ...schema.hint import subject
+    from ...schema.hint import of_demand, subject
 
     old, place = fault.violation, pointer + fault.violation.pointer
-    was, now = subject(as_json(part), old.pointer), subject(as_json(value), place)
-    line = f"{now}{old.hint.removeprefix(was)}" if old.hint.startswith(was) else f"{now}: {old.hint}"
+    whole, was = as_json(value), subject(as_json(part), old.pointer)
+    if old.hint.startswith(was):
+        line = subject(whole, place) + old.hint.removeprefix(was)
+    else:
+        line = of_demand(whole, place, old.hint)
     return replace(fault, violation=replace(old, pointer=place, hint=line))
