@@ -57,7 +57,7 @@ def of_inexpressible(pointer: str, what: str, why: str) -> str:
 
 
 def of_demand(value: Any, pointer: str, demand: str) -> str:
-    """Return what a validator demands of a place, as "must be positive" or in any sentence, with its subject."""
+    """Return what a validator demands of a place ("must be positive", or any sentence), with its subject."""
     whose = subject(value, pointer)
     if demand.startswith("must "):
         return f"{whose} {demand}"

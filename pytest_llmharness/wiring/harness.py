@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..harness.gate.budgets import Allowance
     from ..harness.gate.decision import Gate
     from ..harness.guardrails import Guardrails
+    from ..harness.parts import Parts
     from ..harness.state import RunState
     from ..harness.validate import Validator
     from ..ports.approver import Approver
@@ -154,6 +155,11 @@ class Harness:
     def provider(self) -> Provider:
         """The provider in use."""
         return self._orchestrator.parts.endpoints[0].provider
+
+    @property
+    def parts(self) -> Parts:
+        """What it is made of, as the settings say now."""
+        return self._current().parts
 
     async def arun(self, request: Request | str) -> LLMResult:
         """Run one request to its result; a failure of the model is a result too.
