@@ -44,7 +44,9 @@ def code_lines(source: ModuleType | str | PathLike[str]) -> int:
 
 def _files(source: ModuleType | str | PathLike[str]) -> Iterator[Path]:
     if isinstance(source, ModuleType):
-        places = list(getattr(source, "__path__", ())) or [getattr(source, "__file__", None) or ""]
+        own = getattr(source, "__file__", None)
+        places: list[str | PathLike[str]] = list(getattr(source, "__path__", ()))
+        places = places or ([own] if own and own.endswith(".py") else [])
     else:
         places = [source]
     for path in map(Path, places):

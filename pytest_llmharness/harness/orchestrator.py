@@ -205,7 +205,7 @@ class Run:
             try:
                 done = await parts.context.assemble(Prompt(messages, parts.toolbox.specs))
             except InvalidRequest as error:
-                await self.fail(FailureReason.INVALID_REQUEST, error, **notes)
+                await self.fail(FailureReason.INVALID_REQUEST, error, layer="context", **notes)
                 return
             messages = done.prompt.messages
             notes["context"] = [asdict(report) for report in done.steps]
@@ -224,7 +224,7 @@ class Run:
         try:
             failure = await self.calling.ask()
         except InvalidRequest as error:  # what the run has gathered does not fit the window any more
-            await self.fail(FailureReason.INVALID_REQUEST, error)
+            await self.fail(FailureReason.INVALID_REQUEST, error, layer="context")
             return
         if failure is not None:
             await self.fail(reason(failure), failure)
@@ -296,7 +296,7 @@ class Run:
 
     async def fail(self, reason: FailureReason, error: HarnessError, **facts: Any) -> None:
         """End without an accepted answer."""
-        facts |= {"failure_reason": reason.value, "layer": reason.layer, "error": error}
+        facts = {"failure_reason": reason.value, "layer": reason.layer, "error": error, **facts}
         content = facts.get("partial", self.state.last.text)
         if "partial" not in facts and self.parts.guardrails is not None:
             content = self.parts.guardrails.output(content, is_json=self.parts.schema is not None).text
