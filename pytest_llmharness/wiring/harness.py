@@ -58,8 +58,10 @@ class Harness:
         fallbacks: who is asked when the provider cannot answer, in the order of preference.
         system: the standing instruction.
         tools: what the model may call: functions decorated with `tool`, or Tool objects.
-        schema: what the answer must satisfy: a Schema, or whatever `Schema` takes.
-        validators: functions of the validated value that return a complaint, or None to accept.
+        schema: what the answer must satisfy: a Schema, or whatever `Schema` takes. Of a Pydantic model the
+            value is an instance, checked by the model's own validators too.
+        validators: functions of the validated value that return what is wrong with it, or None to accept;
+            see docs/layers/validate.md.
         config: the settings.
         normalizer: cleans and admits requests; None means `Normalizer()`.
         context: gives the prompt its knowledge and trims the history; None means `ContextAssembler()`.
