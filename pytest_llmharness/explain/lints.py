@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from os import PathLike
 from types import ModuleType
 from typing import Any, Protocol, TypeAlias
@@ -12,6 +13,7 @@ from typing import Any, Protocol, TypeAlias
 from ..domain.prompt import Prompt
 from ..domain.result import LLMResult
 from ..harness.batch.settings import too_parallel
+from ..harness.degrade.ladder import Endpoint
 from ..harness.parts import Parts
 from .source_lines import code_lines
 
@@ -86,7 +88,7 @@ def lint(
 
 
 def _no_validator(parts: Parts) -> Iterator[Finding]:
-    if parts.schema is None and not parts.validators:
+    if parts.validate is None or (parts.schema is None and not parts.validators):
         yield Finding(
             "no_validator",
             "nothing checks what the model answers",
@@ -100,22 +102,26 @@ Asked: TypeAlias = list[tuple[LLMResult, list[Prompt]]]
 
 def _calls(parts: Parts, results: Sequence[LLMResult], prompts: Sequence[Prompt] | None) -> Asked:
     """Return each result with the prompts of its calls; nothing where they do not go together."""
-    names = [endpoint.name for endpoint in parts.endpoints]
-    tried = [result.metadata.get("tried", ()) for result in results]
-    if prompts is None:
-        if len(set(names)) < len(names):
-            return []
-        noted = {end.name: list(getattr(end.provider, "prompts", ())) for end in parts.endpoints}
+    tried = [list(result.metadata.get("tried", ())) for result in results]
+    if prompts is not None:
+        noted, who = {0: list(prompts)}, dict.fromkeys(chain(*tried), 0)
     else:
-        noted, tried = {"": list(prompts)}, [[""] * len(calls) for calls in tried]
-    if Counter(name for calls in tried for name in calls) != {
-        name: len(all_) for name, all_ in noted.items() if all_
-    }:
+        owners = {(endpoint.name, id(endpoint.provider)): endpoint.provider for endpoint in _endpoints(parts)}
+        noted = {id(owner): list(getattr(owner, "prompts", ())) for owner in owners.values()}
+        who = dict(owners.keys())
+        if len(who) < len(owners):
+            return []
+    asked = Counter(who.get(name) for name in chain(*tried))
+    if asked != Counter({key: len(all_) for key, all_ in noted.items() if all_}):
         return []
-    each = {name: iter(all_) for name, all_ in noted.items()}
-    return [
-        (result, [next(each[name]) for name in calls]) for result, calls in zip(results, tried, strict=True)
-    ]
+    each = {key: iter(all_) for key, all_ in noted.items()}
+    runs = zip(results, tried, strict=True)
+    return [(result, [next(each[who[name]]) for name in calls]) for result, calls in runs]
+
+
+def _endpoints(parts: Parts) -> list[Endpoint]:
+    tiers = () if parts.routes is None else parts.routes.endpoints.values()
+    return [*parts.endpoints, *tiers]
 
 
 def _identical_retry(asked: Asked) -> Iterator[Finding]:
@@ -154,7 +160,7 @@ def _no_scoring(results: Sequence[LLMResult]) -> Iterator[Finding]:
 
 
 def _over_parallel(parts: Parts, max_workers: int) -> Iterator[Finding]:
-    for name in dict.fromkeys(endpoint.provider.name for endpoint in parts.endpoints):
+    for name in dict.fromkeys(provider.name for provider in parts.providers):
         warning = too_parallel(name, max_workers)
         if warning is not None:
             what, _, fix = warning.rpartition("; ")

@@ -23,12 +23,13 @@ from pytest_llmharness.domain.message import Message
 from pytest_llmharness.domain.prompt import Prompt
 from pytest_llmharness.errors import ConfigError
 from pytest_llmharness.explain import four_questions, metrics, results_in
-from pytest_llmharness.harness.degrade import Breaker, BreakerSettings, Change
+from pytest_llmharness.harness.degrade import Breaker, BreakerSettings, Change, Degrade
 from pytest_llmharness.harness.guardrails import Guardrails
 from pytest_llmharness.harness.routing import (
     DEFAULT_TIERS,
     Escalation,
     ModelCall,
+    ModelTier,
     Price,
     PriceTable,
     asks,
@@ -194,13 +195,15 @@ def test_three_metrics_of_a_scripted_day() -> None:
         run("no", "never"),
         run("3"),
         run("4"),
-        run('"' + "x" * 99 + '"', guardrails=Guardrails(max_output_size=50)),
-        run(fault.server_error(), fault.server_error(), breaker=breaker),
+        run('"' + "x" * 99 + '"', layers={"guardrails": Guardrails(max_output_size=50)}),
+        run(fault.server_error(), fault.server_error(), layers={"degrade": Degrade(breaker=breaker)}),
     ]
     asyncio.run(clock.sleep(60))
-    runs.append(run(fault.server_error(), breaker=breaker))  # the probe fails: half-open to open
+    runs.append(
+        run(fault.server_error(), layers={"degrade": Degrade(breaker=breaker)})
+    )  # the probe fails: half-open to open
     asyncio.run(clock.sleep(60))
-    runs.append(run("5", breaker=breaker))
+    runs.append(run("5", layers={"degrade": Degrade(breaker=breaker)}))
     found = metrics(runs, changes)
     assert (found.outputs, found.failing, found.failing_runs, found.repaired_runs, found.trips) == (
         9,
@@ -214,6 +217,33 @@ def test_three_metrics_of_a_scripted_day() -> None:
         "validation failure rate 44.4% (4 of 9 answers), repair success rate 33.3% (1 of 3 failing runs), "
         "breaker trips 2"
     )
+
+
+@pytest.mark.parametrize(
+    ("scores", "model"), [((0.2, 0.9), "claude-sonnet"), ((0.5, 0.2), "qwen3:4b")], ids=["better", "worse"]
+)
+def test_an_answer_that_was_valid_and_not_good_enough_has_passed(
+    scores: tuple[float, ...], model: str
+) -> None:
+    """B38, A29.4: each answer counts once, also where the first is taken after all; the cloud was paid."""
+    quality = iter([*scores, scores[0]])
+    tiers = {
+        "fast": ModelTier("qwen3:4b", 512),
+        "frontier": ModelTier("claude-sonnet", 4096, cost_per_call=0.003, cloud=True),
+    }
+    provider = ScriptedProvider(["no", "1", "2"], model="")
+    harness = Harness(
+        provider,
+        tiers=tiers,
+        schema=NUMBER,
+        clock=VirtualClock(),
+        layers={"score": lambda request, value: next(quality)},
+    )
+    found = harness.run(Request("go", metadata={"tier": "fast"}))
+    assert (found.success, found.model) == (True, model)
+    assert (metrics([found]).outputs, metrics([found]).failing) == (3, 1)
+    cloud = four_questions([found]).cloud
+    assert (cloud.usd, cloud.runs, cloud.escalated) == (0.003, 1, 1)
 
 
 def test_nothing_to_divide_by_is_none_and_not_zero() -> None:

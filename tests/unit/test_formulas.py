@@ -116,7 +116,7 @@ def test_what_was_chosen_where_the_articles_disagree() -> None:
     assert run('{"n": "1"}', '{"n": 1}', schema=NUMBER)[0].retries == 1
     for allowed, answer in (((), "seen"), (("other",), "Error: the tool 'look' is not allowed")):
         constraints = Constraints(allowed_tools=allowed)
-        _, provider = run(ToolCall("look"), "done", tools=[look, other], constraints=constraints)
+        _, provider = run(ToolCall("look"), "done", tools=[look, other], layers={"constrain": constraints})
         assert provider.prompts[1].messages[-1].text.startswith(answer)
     clock = VirtualClock()
     limited = Harness(

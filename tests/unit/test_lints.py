@@ -24,6 +24,7 @@ from pytest_llmharness import (
 from pytest_llmharness.errors import ConfigError
 from pytest_llmharness.explain import Finding, code_lines, lint
 from pytest_llmharness.harness import orchestrator
+from pytest_llmharness.harness.routing import ModelTier
 from pytest_llmharness.scoring import scored
 
 NUMBER = {"type": "integer"}
@@ -49,6 +50,7 @@ def test_a_harness_without_a_validator() -> None:
         "  where: Harness(schema=..., validators=...)\n"
         "  fix:   give it a schema, or validators=[json_validator] for a start"
     )
+    assert names(lint(harness(layers={"validate": None}))) == ["no_validator"]
     assert lint(harness()) == []
     assert lint(harness(schema=None, validators=[lambda value: None])) == []
 
@@ -115,6 +117,18 @@ def test_a_retry_at_the_fallback_is_told_by_its_endpoint() -> None:
     in_order = [big.prompts[0], small.prompts[0], *big.prompts[1:]]
     assert names(lint(made, results, prompts=in_order)) == ["identical_retry"]
     assert lint(made, results, prompts=in_order[1:]) == []
+
+
+def test_a_better_model_may_be_asked_the_same() -> None:
+    """A31.2: tiers share a provider, and the prompt that the small one failed at goes to the next."""
+    provider = ScriptedProvider(["no", "7"], model="")
+    tiers = {"fast": ModelTier("small", 512), "best": ModelTier("large", 512)}
+    config = HarnessConfig(max_retries=0)
+    made = Harness(provider, tiers=tiers, schema=NUMBER, config=config, clock=VirtualClock())
+    result = made.run(Request("How many?", metadata={"tier": "fast"}))
+    assert (result.unwrap(), len(provider.prompts)) == (7, 2)
+    assert provider.prompts[0].messages == provider.prompts[1].messages
+    assert lint(made, [pass_on(result)]) == []
 
 
 def test_results_that_nobody_scores() -> None:

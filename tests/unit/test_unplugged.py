@@ -1,15 +1,13 @@
 """What breaks without each layer, and that each layer works with the later ones off.
 
 Every scenario is run with its layer and without it, and says whether the harm that the layer is there
-against has come about. The layers are switched off where the harness is put together: `Parts`.
+against has come about.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -36,8 +34,7 @@ from pytest_llmharness.harness.context import ContextAssembler, ContextSettings
 from pytest_llmharness.harness.context.estimate import ByteEstimate
 from pytest_llmharness.harness.gate import Gate
 from pytest_llmharness.harness.guardrails import Guardrails
-from pytest_llmharness.harness.orchestrator import Orchestrator
-from pytest_llmharness.harness.parts import Parts
+from pytest_llmharness.harness.routing import CostBudget, ModelTier, Routing
 from pytest_llmharness.harness.validate import FailFast
 
 BUILD_ORDER = ("validate", "repair", "normalize", "constrain", "gate", "degrade", "state", "context")
@@ -48,29 +45,27 @@ CAP = {"type": "object", "properties": {"damage_cap": {"type": "number"}}, "requ
 BUDGET = 400
 
 
-def unplugged(parts: Parts, on: frozenset[str]) -> Parts:
-    """Return the parts with every layer off that is not on."""
-    off: Mapping[str, Mapping[str, Any]] = {
-        "validate": {"schema": None, "validators": ()},
-        "repair": {"config": replace(parts.config, max_retries=0)},
-        "normalize": {"normalizer": None},
-        "constrain": {"constraints": None},
-        "gate": {"gate": None},
-        "degrade": {"endpoints": parts.endpoints[:1]},
-        "state": {"log": None},
-    }
-    changes: dict[str, Any] = {}
-    for layer in off.keys() - on:
-        changes |= off[layer]
-    return replace(parts, **changes)
-
-
 def run(on: frozenset[str], provider: Any, text: str | Request = "go", **settings: Any) -> LLMResult:
-    """Run one request in a harness with these layers."""
-    plain = ContextAssembler(ContextSettings(enabled="context" in on))
-    settings = {"clock": VirtualClock(), "context": plain, **settings}
-    parts = unplugged(Harness(provider, **settings).parts, on)
-    return asyncio.run(Orchestrator(parts).run(text if isinstance(text, Request) else Request(text)))
+    """Run one request in a harness with these layers, and no others."""
+    layers = {
+        "context": ContextAssembler(ContextSettings(enabled="context" in on)),
+        **settings.pop("layers", {}),
+        **{
+            layer: None
+            for layer in ("validate", "repair", "normalize", "constrain", "degrade")
+            if layer not in on
+        },
+    }
+    gate, log = settings.pop("gate", None), settings.pop("session_log", None)
+    harness = Harness(
+        provider,
+        clock=VirtualClock(),
+        layers=layers,  # type: ignore[arg-type]
+        gate=gate if "gate" in on else None,
+        session_log=log if "state" in on else None,
+        **settings,
+    )
+    return harness.run(text)
 
 
 # --- the harms ---
@@ -97,7 +92,7 @@ def the_key_chunk_is_buried(on: frozenset[str]) -> bool:
     context = ContextAssembler(
         ContextSettings(enabled="context" in on, max_tokens=BUDGET), retriever=InOrder()
     )
-    run(on, provider, "What is the liability cap?", context=context)
+    run(on, provider, "What is the liability cap?", layers={"context": context})
     shown = provider.prompts[0].messages[0].text
     before, found, after = shown.partition(key)
     at_an_end = "Page" not in before or "Page" not in after
@@ -115,7 +110,7 @@ def an_out_of_scope_tool_runs(on: frozenset[str]) -> bool:
         return "paid"
 
     provider = ScriptedProvider([ToolCall("pay", {"amount": 5}), "done"])
-    run(on, provider, tools=[pay], constraints=Constraints(write=False))
+    run(on, provider, tools=[pay], layers={"constrain": Constraints(write=False)})
     return paid != []
 
 
@@ -271,23 +266,25 @@ def refuses(prompt: Any) -> Any:
 
 
 STUCK = Completion("I am sorry, let me try again.", (ToolCall("look"),), finish="tool_calls")
+COSTLY = {"best": ModelTier("big", 512, cost_per_call=1.0, cloud=True)}
 NARROW = ContextAssembler(ContextSettings(window_tokens=20))
 PATIENT = HarnessConfig(max_tool_depth=20, max_iterations=20)
 
 FAILURES: list[tuple[str, str, list[Any], dict[str, Any]]] = [
     ("invalid_request", "normalize", [], {"text": "   "}),
-    ("invalid_request", "context", [], {"text": "word " * 100, "context": NARROW}),
+    ("invalid_request", "context", [], {"text": "word " * 100, "layers": {"context": NARROW}}),
     ("validation_failed_after_retries", "validate", ["no"] * 3, {"schema": CAP}),
     ("validation_failed_fast", "validate", ["no"], {"validators": [lambda value: FailFast("never")]}),
     ("no_progress", "validate", [STUCK] * 9, {"tools": [look], "config": PATIENT}),
-    ("output_blocked", "validate", ["password: x"], {"guardrails": Guardrails(action="block")}),
-    ("output_too_large", "validate", ["x" * 99], {"guardrails": Guardrails(max_output_size=50)}),
+    ("output_blocked", "validate", ["password: x"], {"layers": {"guardrails": Guardrails(action="block")}}),
+    ("output_too_large", "validate", ["x" * 99], {"layers": {"guardrails": Guardrails(max_output_size=50)}}),
     ("provider_refused", "degrade", [refuses], {}),
     ("provider_unavailable", "degrade", [fault.refuse_connection()] * 3, {}),
     ("rate_limited", "degrade", [fault.rate_limit()] * 3, {}),
     ("timeout", "degrade", [fault.hang()] * 3, {}),
     ("max_iterations", "orchestrate", [ToolCall("look")] * 9, {"tools": [look], "config": HarnessConfig(max_iterations=2)}),
     ("max_tool_depth", "orchestrate", [ToolCall("look")] * 9, {"tools": [look]}),
+    ("budget_spent", "route", [], {"tiers": COSTLY, "layers": {"route": Routing(budget=CostBudget(0.0))}}),
     ("pending_approval", "gate", [ToolCall("pay", {"amount": 20_000})], {"tools": [pay], "gate": "asks"}),
     ("in_doubt", "state", [ToolCall("pay", {"amount": 1})], {"tools": [pay], "session_log": "crashed"}),
 ]  # fmt: skip
