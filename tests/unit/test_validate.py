@@ -44,6 +44,7 @@ from pytest_llmharness.harness.validate import (
     schema_validator,
     semantic_validator,
 )
+from pytest_llmharness.scoring import scored
 
 ANY = Schema(True)
 ITEMS = {"type": "object", "properties": {"items": {"type": "array", "items": {"type": "number"}}}}
@@ -523,6 +524,16 @@ def test_a_session_that_has_ended_gives_the_instance_again() -> None:
     contract = first.run(Request("go", session_id="s")).unwrap()
     again = Harness(ScriptedProvider([]), schema=Contract, session_log=log)
     assert again.resume("s").unwrap() == contract
+
+
+def test_an_instance_is_scored_like_the_object_it_was() -> None:
+    """A25: by what the request expects, and afterwards."""
+    expected = {"title": "lease", "signed": "2024-05-01"}
+    harness = Harness(ScriptedProvider([GOOD]), schema=Contract, clock=VirtualClock())
+    result = harness.run(Request("go", metadata={"expected": expected}))
+    assert result.metadata["field_scores"] == {"title": 1.0, "signed": 1.0}
+    again = scored(result, expected)
+    assert (isinstance(result.unwrap(), Contract), again.score) == (True, result.score)
 
 
 def test_validators_take_the_instance_and_find_places_in_it() -> None:
