@@ -55,7 +55,8 @@ def told(data: Mapping[str, Any]) -> dict[str, Any]:
         facts["error"] = type(data["error"]).__name__
     if "result" in data:
         result: LLMResult = data["result"]
-        facts |= {"success": result.success, "failure_reason": result.metadata.get("failure_reason")}
+        facts |= {"success": result.success}
+        facts |= {name: result.metadata.get(name) for name in ("failure_reason", "layer")}
     return facts
 
 

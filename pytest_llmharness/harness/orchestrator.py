@@ -15,6 +15,7 @@ from ..domain.result import FailureReason, LLMResult
 from ..errors import (
     ConfigError,
     HarnessError,
+    InvalidAnswer,
     InvalidRequest,
     MaxRetriesExceeded,
     ProviderError,
@@ -32,11 +33,14 @@ from .observations import LLM_CALL, llm_call
 from .parts import Parts
 from .progress import going_round
 from .state import RunState, Step
-from .validate import Check
+from .validate.checking import Check
+from .validate.reading import revived
 from .written import read
 
 if TYPE_CHECKING:
     from .climbing import Climbing
+
+_MOST_VIOLATIONS = 20
 
 
 class Orchestrator:
@@ -87,7 +91,7 @@ class Orchestrator:
                 fix="give the session_id that a result's metadata names, and the log it was written to",
             )
         if state.outcome is not None and not state.waits:
-            return state.outcome
+            return revived(state.outcome, self.parts.schema)
         _check_settle(state, settle)
         return await Run(self.parts, self.manner, state, None).resume(settle)
 
@@ -230,7 +234,7 @@ class Run:
                 prompt = Prompt(messages, parts.toolbox.specs)
                 done = await parts.context.assemble(prompt, documents=request.documents)
             except InvalidRequest as error:
-                await self.fail(FailureReason.INVALID_REQUEST, error, **notes)
+                await self.fail(FailureReason.INVALID_REQUEST, error, layer="context", **notes)
                 return
             messages = done.prompt.messages
             notes["context"] = [asdict(report) for report in done.steps]
@@ -257,7 +261,7 @@ class Run:
         try:
             failure = await self.calling.ask()
         except InvalidRequest as error:  # what the run has gathered does not fit the window any more
-            await self.fail(FailureReason.INVALID_REQUEST, error)
+            await self.fail(FailureReason.INVALID_REQUEST, error, layer="context")
             return
         if failure is not None:
             await self.give_up(reason(failure), failure)
@@ -293,7 +297,7 @@ class Run:
                 await self.fail(kind, _unfit(state, guarded.problem), partial=guarded.text)
                 return
             text = guarded.text
-        checked = self.validated(text)
+        checked = await self.validated(text)
         if self.journal.observed:
             rules = [edit.rule for edit in checked.edits]
             await self.journal.tell(EventKind.PARSED, call=state.calls, mended=rules)
@@ -303,6 +307,9 @@ class Run:
         if not state.rejected:  # else an earlier process said so, and got no further
             facts = {"call": state.calls, "problems": checked.problems}
             await self.journal.record(EventKind.VALIDATION_FAILED, **facts)
+        if checked.final:
+            await self.fail(FailureReason.FAIL_FAST, _invalid(state, checked))
+            return
         if parts.repair is None or state.repairs >= parts.config.max_retries:
             await self.give_up(FailureReason.VALIDATION, _exhausted(state, checked))
             return
@@ -310,10 +317,13 @@ class Run:
         await self.journal.record(EventKind.REPAIR, retry=state.retries + 1, prompt=asked)
         await parts.clock.sleep(parts.config.retry_delay_seconds)
 
-    def validated(self, text: str) -> Check:
+    async def validated(self, text: str) -> Check:
         """Return what the validate layer says; without one every text is accepted as it is."""
         parts = self.parts
-        return Check(text) if parts.validate is None else parts.validate(text, parts.schema, parts.validators)
+        if parts.validate is None:
+            return Check(text)
+        checked = parts.validate(text, parts.schema, parts.validators)
+        return await checked if isawaitable(checked) else checked
 
     async def judge(self, text: str, checked: Check) -> None:
         """Take a valid answer, or ask a better model where it is not good enough."""
@@ -370,7 +380,7 @@ class Run:
 
     async def fail(self, reason: FailureReason, error: HarnessError, **facts: Any) -> None:
         """End without an accepted answer."""
-        facts |= {"failure_reason": reason.value, "layer": reason.layer, "error": error}
+        facts = {"failure_reason": reason.value, "layer": reason.layer, "error": error, **facts}
         if self.climbing is not None:
             facts |= self.climbing.ending(None, error)
         content = facts.get("partial", self.state.last.text)
@@ -447,20 +457,24 @@ def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:
 
 
 def _exhausted(state: RunState, checked: Check) -> MaxRetriesExceeded:
-    """Name the end of the attempts; the last violation is chained as its cause."""
-    last = HarnessError(
-        "; ".join(checked.problems),
-        where=f"the answer to model call {state.calls}",
-        fix="make the prompt or the schema clearer, or use a stronger model",
-    )
+    """Name the end of the attempts; what was wrong with the last is chained as its cause."""
     attempts, why = state.repairs + 1, checked.problems[0]
     error = MaxRetriesExceeded(
         f"no valid answer in {attempts} attempts; the last was invalid because: {why}",
         where=f"session {state.session_id}",
         fix="read metadata['attempts']; raise HarnessConfig(max_retries=...) or mend the prompt",
     )
-    error.__cause__ = last
+    error.__cause__ = _invalid(state, checked)
     return error
+
+
+def _invalid(state: RunState, checked: Check) -> InvalidAnswer:
+    return InvalidAnswer(
+        "; ".join(checked.problems),
+        where=f"session {state.session_id}, the answer to model call {state.calls}",
+        fix="make the prompt or the schema clearer, or use a stronger model",
+        violations=checked.violations[:_MOST_VIOLATIONS],
+    )
 
 
 def _stuck(state: RunState) -> HarnessError:

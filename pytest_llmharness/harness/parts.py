@@ -15,7 +15,7 @@ from .degrade.layer import Degrade
 from .prompt import opening
 from .repair import complaint
 from .single_flight import SingleFlight
-from .validate import check
+from .validate.checking import acheck
 
 if TYPE_CHECKING:
     from ..ports.cache import Cache
@@ -79,7 +79,7 @@ class Parts:
     degrade: Degrade | None = Degrade()
     schema: Schema | None = None
     validators: tuple[Validator, ...] = ()
-    validate: Validate | None = check
+    validate: Validate | None = acheck
     repair: Repair | None = complaint
     score: Score | None = None
     gate: Gate | None = None

@@ -136,6 +136,13 @@ def _to_error(data: Mapping[str, Any]) -> HarnessError:
     made = kind.__new__(kind)
     # Not by its constructor: an error may have learnt facts that this does not take.
     vars(made).update(data["facts"])
+    if isinstance(made, errors.InvalidAnswer):
+        from ..schema import Violation
+
+        made.violations = tuple(
+            Violation(**{**facts, "span": tuple(facts["span"]) if facts["span"] else None})
+            for facts in made.violations
+        )
     made.args = (made.what,)
     if "cause" in data:
         made.__cause__ = _to_error(data["cause"])

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-from ...domain.frozen import dataclass
-from ...domain.result import LLMResult
-from ...errors import ConfigError
-from ...ports.executor import Executor
-from ..batch.outcome import ItemOutcome, failed_result
-from ..batch.runner import Batch
-from ..batch.settings import BatchSettings
+from ..domain.result import LLMResult
+from ..errors import ConfigError
+from ..harness.batch.outcome import ItemOutcome, failed_result
+from ..harness.batch.runner import Batch
+from ..harness.batch.settings import BatchSettings
+from ..ports.executor import Executor
 from .extraction import scored
 from .records import Aggregate, Case, Record, aggregate
 

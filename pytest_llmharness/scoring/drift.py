@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ...domain.frozen import dataclass
-from ...errors import ConfigError, HarnessError
+from dataclasses import dataclass
+
+from ..errors import ConfigError, HarnessError
 from .records import Record
 from .suite import SuiteRun
 
