@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
@@ -12,7 +12,8 @@ from .fingerprint import request_host, request_key, request_path, request_prefix
 from .match import Match
 from .take import RecordedRequest, Take
 
-_Waiting: TypeAlias = dict[bytes, dict[str, list[int]]]
+_Waiting: TypeAlias = dict[bytes, list[int] | dict[str, list[int]]]
+"""The places of takes by key, the next one last; where a key has several, in the end by host."""
 
 
 @dataclass(frozen=True)
@@ -64,31 +65,48 @@ def working_directory() -> str:
 class TakeIndex:
     """Takes by the key of their request; one dictionary look-up a claim, however many there are.
 
-    Not safe for threads: the recording holds its lock.
+    A request gets the next unplayed take that is equal to it, from its own host before others. Only
+    where no take is equal, it gets the next one that differs in volatile parts alone. Not safe for
+    threads: the recording holds its lock.
+
+    Args:
+        takes: what may be played.
+        keys: the key of each, as far as it is known without reading the take.
+        eyes: what is volatile.
     """
 
-    def __init__(self, takes: Sequence[Take], eyes: Eyes | None = None) -> None:
+    def __init__(
+        self, takes: Sequence[Take], keys: Sequence[bytes | None] = (), eyes: Eyes | None = None
+    ) -> None:
         self.takes = takes
         self.eyes = eyes or Eyes()
         self._played = bytearray(len(takes))
-        self._exact = self._waiting([request_key(take.request) for take in takes])
+        self._put_back: dict[bytes, list[int]] = {}
+        known = keys or [None] * len(takes)
+        self._exact = _waiting([key or request_key(takes[place].request) for place, key in enumerate(known)])
 
-    def knows(self, key: bytes) -> bool:
-        """Whether a take has exactly this request, played or not."""
-        return key in self._exact
-
-    def claim(self, key: bytes, url: str) -> Take | None:
-        """Return the next unplayed take of a key and mark it played, or None.
+    def claim(
+        self, request: RecordedRequest, written: Callable[[], RecordedRequest]
+    ) -> tuple[int, bytes] | None:
+        """Return the place of the take that answers, now played, and the key it was found by.
 
         Args:
-            key: of the request.
-            url: of the request; takes from its host come first.
+            request: as it goes out.
+            written: returns it as a cassette holds it, the same one where that is no other; to search
+                a request for secrets costs more than to find its take, so it is called late.
         """
-        return self._next(self._exact, key, url)
+        key = request_key(request)
+        if key in self._exact or not self.takes:
+            return self._next(self._exact, key, request.url)
+        stored = written()
+        if stored is not request and (key := request_key(stored)) in self._exact:
+            return self._next(self._exact, key, stored.url)
+        return self._next(self._alike, self.eyes.key(stored), stored.url)
 
-    def claim_alike(self, request: RecordedRequest) -> Take | None:
-        """Return the next unplayed take that differs in what is volatile only, or None."""
-        return self._next(self._alike, self.eyes.key(request), request.url)
+    def put_back(self, place: int, key: bytes) -> None:
+        """Let the next equal request have the take: its answer did not come."""
+        self._played[place] = False
+        self._put_back.setdefault(key, []).append(place)
 
     def is_played(self, place: int) -> bool:
         """Whether the take at this place was claimed."""
@@ -100,29 +118,55 @@ class TakeIndex:
 
     @cached_property
     def _alike(self) -> _Waiting:
-        # Made for the first request that has no exact take: a replay that has drifted nowhere needs none.
-        return self._waiting([self.eyes.key(take.request) for take in self.takes])
+        # Made for the first request that has no equal take: a replay that has drifted nowhere needs none.
+        return _waiting([self.eyes.key(take.request) for take in self.takes])
 
-    def _waiting(self, keys: Sequence[bytes]) -> _Waiting:
-        """Return the places of takes by key and host, the next one last."""
-        waiting: _Waiting = {}
-        for place in reversed(range(len(keys))):
-            host = request_host(self.takes[place].request.url)
-            waiting.setdefault(keys[place], {}).setdefault(host, []).append(place)
-        return waiting
-
-    def _next(self, waiting: _Waiting, key: bytes, url: str) -> Take | None:
-        hosts = waiting.get(key)
-        if hosts is None:
+    def _next(self, waiting: _Waiting, key: bytes, url: str) -> tuple[int, bytes] | None:
+        place = self._unplayed_of(self._put_back.get(key, []))
+        if place is None:
+            place = self._waiting_place(waiting, key, url)
+        if place is None:
             return None
-        for places in hosts.values():
-            while places and self._played[places[-1]]:
-                places.pop()
-        places = hosts.get(request_host(url)) or min(filter(None, hosts.values()), key=_first, default=[])
+        self._played[place] = True
+        return place, key
+
+    def _waiting_place(self, waiting: _Waiting, key: bytes, url: str) -> int | None:
+        places = waiting.get(key)
         if not places:
             return None
-        self._played[places[-1]] = True
-        return self.takes[places.pop()]
+        if isinstance(places, list):
+            if len(places) == 1:
+                return self._unplayed_of(places)
+            places = waiting[key] = self._by_host(places)
+        place = self._unplayed_of(places.get(request_host(url), []))
+        if place is not None:
+            return place
+        hosts = [host for host in places.values() if self._trim(host)]
+        return min(hosts, key=_first).pop() if hosts else None
+
+    def _by_host(self, places: Sequence[int]) -> dict[str, list[int]]:
+        hosts: dict[str, list[int]] = {}
+        for place in places:
+            hosts.setdefault(request_host(self.takes[place].request.url), []).append(place)
+        return hosts
+
+    def _unplayed_of(self, places: list[int]) -> int | None:
+        return places.pop() if self._trim(places) else None
+
+    def _trim(self, places: list[int]) -> list[int]:
+        while places and self._played[places[-1]]:
+            places.pop()
+        return places
+
+
+def _waiting(keys: Sequence[bytes]) -> _Waiting:
+    """Return the places of takes by key, the next one last."""
+    waiting: dict[bytes, list[int] | dict[str, list[int]]] = {}
+    for place in reversed(range(len(keys))):
+        places = waiting.setdefault(keys[place], [])
+        assert isinstance(places, list)
+        places.append(place)
+    return waiting
 
 
 def _first(places: Sequence[int]) -> int:

@@ -18,7 +18,7 @@ from .client import client_of, utc_now
 from .content_coding import decoded
 from .drift import ABSENT, Drift, drift_of
 from .faults import Faults
-from .fingerprint import MATCHING, request_key, request_path
+from .fingerprint import MATCHING, request_path
 from .index import Eyes, TakeIndex, working_directory
 from .loading import Cassette
 from .match import Match
@@ -67,7 +67,6 @@ class Recording:
         self.requested_waits: list[float] = []
         self._pace, self._rechunk = pace or Pace(), rechunk
         self._faults = Faults()
-        self._left: dict[bytes, list[Take]] = {}
         self._begun = 0
         self._running: set[Tape] = set()
         self._unanswered: list[tuple[int, Take]] = []
@@ -77,7 +76,7 @@ class Recording:
             mode is RecordMode.ONCE and self._exists
         )
         eyes = Eyes.here(match or Match(), _folders(cassette.metadata if cassette else {}))
-        self._index = TakeIndex(cassette.interactions if cassette and self._plays else [], eyes)
+        self._index = TakeIndex(cassette.interactions if cassette and self._plays else [], eyes=eyes)
         self._neighbours: Neighbours | None = None
         self._redactor = Redactor()
         self._lock = threading.Lock()
@@ -108,13 +107,7 @@ class Recording:
     def unplayed(self) -> list[int]:
         """Return the numbers, from 1, of the takes that no call has asked for."""
         with self._lock:
-            kept = {id(take) for left in self._left.values() for take in left}
-            waiting = set(self._index.unplayed())
-            return [
-                place + 1
-                for place, take in enumerate(self._index.takes)
-                if place in waiting or id(take) in kept
-            ]
+            return [place + 1 for place in self._index.unplayed()]
 
     def begin(self, request: RecordedRequest) -> Tape:
         """Start to record a call that goes out: it has its place in the file from now on."""
@@ -192,37 +185,21 @@ class Recording:
                 raise self._file.unwritten
 
     def _response(self, request: RecordedRequest) -> RecordedResponse | None:
-        """Return the answer of the take that is equal, or else of one that differs in volatile parts only."""
-        key = request_key(request)
         with self._lock:
-            take = self._left_over(key) or self._index.claim(key, request.url)
-            if take is not None or self._index.knows(key) or not self._index.takes:
-                return self._answer(take, key, request)
-        # Only now: to search a request costs more than to find its take.
-        written = self._as_written(request)
-        with self._lock:
-            if written is not request:
-                key = request_key(written)
-                take = self._left_over(key) or self._index.claim(key, written.url)
-            if take is None and not self._index.knows(key):
-                key = self._index.eyes.key(written)
-                take = self._left_over(key) or self._index.claim_alike(written)
-            return self._answer(take, key, request)
+            found = self._index.claim(request, lambda: self._as_written(request))
+            if found is None:
+                return None
+            self.played += 1
+            return self._answer(*found, request)
 
-    def _left_over(self, key: bytes) -> Take | None:
-        left = self._left.get(key)
-        return left.pop(0) if left else None
-
-    def _answer(self, take: Take | None, key: bytes, request: RecordedRequest) -> RecordedResponse | None:
-        if take is None:
-            return None
-        self.played += 1
+    def _answer(self, place: int, key: bytes, request: RecordedRequest) -> RecordedResponse:
+        take = self._index.takes[place]
         response = take.response if self._rechunk is None else self._rechunk(take.response)
         fault = self._faults.next()
         if fault is not None:
             response = fault.over(response, request)
             if fault.leaves_take:
-                self._left.setdefault(key, []).insert(0, take)
+                self._index.put_back(place, key)
         response, wait_s = without_wait(response)
         if wait_s is not None:
             self.requested_waits.append(wait_s)
@@ -276,9 +253,8 @@ class Recording:
 
     def _as_written(self, request: RecordedRequest) -> RecordedRequest:
         """Return the request as a cassette holds it: the same one, where it has no secret."""
-        with self._lock:
-            self._redactor.learn(request)
-            url, body = self._redactor.text(request.url), self._redactor.body(request.body)
+        self._redactor.learn(request)
+        url, body = self._redactor.text(request.url), self._redactor.body(request.body)
         same = url == request.url and body == request.body
         return request if same else replace(request, url=url, body=body)
 
@@ -301,14 +277,14 @@ class Recording:
     def _drift(self, request: RecordedRequest) -> Drift:
         with self._lock:
             neighbours = self._neighbours = self._neighbours or Neighbours(self._index)
-        return drift_of(
-            self._as_written(request),
-            self._index,
-            neighbours,
-            path=self.path,
-            client=client_of(request),
-            clean=self._redactor.text,
-        )
+            return drift_of(
+                self._as_written(request),
+                self._index,
+                neighbours,
+                path=self.path,
+                client=client_of(request),
+                clean=self._redactor.text,
+            )
 
 
 def _folders(metadata: Mapping[str, Any]) -> list[str]:

@@ -361,7 +361,7 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
         == """{
   "metadata": {
     "format": 2,
-    "matching": 1,
+    "matching": 2,
     "recorder": "pytest-llmharness 0.1.0",
     "engine": "ollama",
     "model": "m",
@@ -473,7 +473,7 @@ def test_metadata_is_kept_and_given_back(server: Server, tmp_path: Path) -> None
         ask(server, "b")
     with use_cassette(path, metadata={"dialect": "not this one"}) as recording:
         pass
-    ours = {"format": 2, "matching": 1, "recorder": "pytest-llmharness 0.1.0"}
+    ours = {"format": 2, "matching": 2, "recorder": "pytest-llmharness 0.1.0"}
     assert recording.metadata == Cassette.load(path).metadata == {**ours, "dialect": "openai", "model": "m"}
 
 

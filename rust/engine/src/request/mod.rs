@@ -11,7 +11,7 @@ use tree::Tree;
 pub use volatile::Volatile;
 
 /// Changes whenever a request gets another key than before.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 pub type Key = [u8; 16];
 
