@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -103,6 +103,11 @@ class Recording:
         if self.records:
             return None
         raise self._missed(request)
+
+    @property
+    def takes(self) -> Sequence[Take]:
+        """What may be played, in order of recording."""
+        return self._index.takes
 
     def unplayed(self) -> list[int]:
         """Return the numbers, from 1, of the takes that no call has asked for."""
