@@ -6,6 +6,7 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections import Counter
@@ -205,10 +206,13 @@ def _orphans(session: LLMSession) -> Iterator[str]:
     start = Path(session.config.invocation_params.dir)
     used = {Path(start, told["cassette"]) for told in session.outcomes.values() if told["cassette"]}
     beside = {path for folder in {path.parent for path in used} for path in folder.glob("*.json")}
-    found = [(path, why) for path in sorted(beside - used) if (why := orphaned(path)) is not None]
-    yield from _clipped(
-        [f"{why}: llmharness cassette prune --yes {shlex.quote(str(path))}" for path, why in found]
-    )
+    lines = []
+    for path in sorted(beside - used):
+        why = orphaned(path)
+        if why is not None:
+            shown = shlex.quote(os.path.relpath(path, start))
+            lines.append(f"{why}: llmharness cassette prune --yes {shown}")
+    yield from _clipped(lines)
 
 
 def _stats(session: LLMSession, *kinds: str) -> Iterable[Any]:

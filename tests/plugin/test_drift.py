@@ -44,10 +44,14 @@ def test_three():
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the plugins that the pytest inside would load for nothing."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio -p no:respx")
     monkeypatch.setenv("COLUMNS", "120")
+
+
+def suite_text(manner: str) -> str:
+    return SUITE.replace("{manner}", manner)
 
 
 def take(words: str, system: str = "You are brief.", **changes: Any) -> dict[str, Any]:
@@ -76,14 +80,14 @@ def cassette(pytester: pytest.Pytester, name: str, *takes: dict[str, Any], **met
 @pytest.fixture
 def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     """Three tests, recorded with one system prompt."""
-    pytester.makepyfile(test_suite=SUITE.format(manner="brief"))
+    pytester.makepyfile(test_suite=suite_text("brief"))
     for name in ("one", "two", "three"):
         cassette(pytester, f"test_{name}", take(name))
     return pytester
 
 
 def drifted(suite: pytest.Pytester) -> None:
-    suite.makepyfile(test_suite=SUITE.format(manner="terse"))
+    suite.makepyfile(test_suite=suite_text("terse"))
 
 
 WORKERS = pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["alone", "xdist"])
@@ -133,7 +137,7 @@ def test_one_edit_is_one_paragraph(suite: pytest.Pytester, workers: tuple[str, .
         "without_price": [],
         "commands": [f"pytest --llm-record-mode=rewrite {' '.join(tests)}"],
     }
-    drifted_no_more = suite.makepyfile(test_suite=SUITE.format(manner="brief"))
+    drifted_no_more = suite.makepyfile(test_suite=suite_text("brief"))
     suite.runpytest(*workers, drifted_no_more).assert_outcomes(passed=3)
     assert not (suite.path / ".pytest_cache/d/llmharness/drift.jsonl").exists()
 
@@ -147,7 +151,7 @@ def test_without_a_cache_the_twin_goes_where_it_is_told(
     before = set(suite.path.rglob("*"))
     silent = suite.runpytest(*workers, "-p", "no:cacheprovider")
     assert "as JSON" not in silent.stdout.str()
-    assert {path for path in suite.path.rglob("*.jsonl")} - before == set()
+    assert set(suite.path.rglob("*.jsonl")) - before == set()
     suite.runpytest(*workers, "-p", "no:cacheprovider", "--llm-drift-json=out/drift.jsonl")
     assert len((suite.path / "out/drift.jsonl").read_text().splitlines()) == 1
     told = suite.runpytest(*workers, "-p", "no:cacheprovider", "--llm-drift-json=out/drift.jsonl/x")
@@ -158,7 +162,7 @@ def test_causes_that_differ_are_two_paragraphs_and_unknown_prices_are_unknown(
     suite: pytest.Pytester,
 ) -> None:
     """The larger group first; a model that is not in the table costs "unknown", not nothing."""
-    source = SUITE.format(manner="terse").replace('ask("three")', 'ask("three", temperature=0.2)')
+    source = suite_text("terse").replace('ask("three")', 'ask("three", temperature=0.2)')
     suite.makepyfile(test_suite=source)
     cassette(suite, "test_three", take("three", system="You are terse.", temperature=0, model="mystery-1"))
     result = suite.runpytest()
@@ -266,7 +270,7 @@ def test_an_expired_cassette_is_told(suite: pytest.Pytester, workers: tuple[str,
     if setting == "ini":
         suite.makeini("[pytest]\nllm_max_age = 30d")
     elif setting == "marker":
-        source = SUITE.format(manner="brief").replace("mark.llm_cassette", "mark.llm_cassette(max_age='30d')")
+        source = suite_text("brief").replace("mark.llm_cassette", "mark.llm_cassette(max_age='30d')")
         suite.makepyfile(test_suite=source)
     elif setting == "fixture":
         suite.makeconftest(
@@ -295,7 +299,7 @@ def test_an_expired_cassette_fails_where_that_is_wanted(suite: pytest.Pytester) 
 
 def test_the_command_of_the_report_mends_what_it_is_about(suite: pytest.Pytester) -> None:
     """What is shown can be pasted: it names each test, however odd its parameters are."""
-    source = SUITE.format(manner="terse").replace(
+    source = suite_text("terse").replace(
         "def test_one():", "@pytest.mark.parametrize('words', ['a b'])\ndef test_one(words):"
     )
     suite.makepyfile(test_suite=source)
@@ -337,7 +341,7 @@ def test_rules_add_up_from_ini_fixture_and_markers(pytester: pytest.Pytester) ->
     )
     document = {"metadata": {"format": 2}, "interactions": [recorded]}
     (folder / "one.json").write_text(json.dumps(document))
-    pytester.makepyfile(test_suite=SUITE.format(manner="brief"), test_matched=MATCHED)
+    pytester.makepyfile(test_suite=suite_text("brief"), test_matched=MATCHED)
     pytester.makeini("[pytest]\nllm_match_ignore =\n    $.seed")
     pytester.runpytest("test_matched.py").assert_outcomes(passed=1)
     for name, source, ini in (
