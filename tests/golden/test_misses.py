@@ -11,7 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from pytest_llmharness.cassette import use_cassette
+from pytest_llmharness.cassette import Cassette, use_cassette
+from pytest_llmharness.cassette.forms import write_cassette
+from pytest_llmharness.cassette.take_lines import take_line
+from pytest_llmharness.cassette.words import in_words
 from pytest_llmharness.errors import CassetteMiss
 
 GOLDEN = Path(__file__).with_name("misses.txt")
@@ -141,3 +144,27 @@ def test_the_line_is_that_of_the_take(path: Path) -> None:
     assert drift.nearest == 2
     assert '"request": {' in lines[drift.line - 1]
     assert "https://api/upload" in lines[drift.line + 1]
+
+
+@pytest.mark.parametrize("form", ["native", "vcr", "vcr-json", "parsed-body"])
+def test_the_line_is_found_in_every_form(path: Path, form: str) -> None:
+    """Where a form has a line for each take; vcrpy's JSON may have none."""
+    other = path.with_name("other.yaml")
+    write_cassette(Cassette.load(path), other, form)
+    lines = other.read_text().splitlines()
+    found = [take_line(other, place) for place in range(3)]
+    assert sorted({line for line in found if line}) == found
+    assert all("request" in lines[line - 1] for line in found if line)
+    assert take_line(other, 3) is None
+    assert take_line(other.with_name("gone"), 0) is None
+
+
+def test_long_texts_are_compared_in_no_time_and_shown_short() -> None:
+    """A prompt of a megabyte differs in a word; two that have nothing in common do not hang."""
+    words = "word " * 200_000
+    assert in_words(f"{words}old {words}", f"{words}new {words}") == (
+        " ... word word word word word word word word [-old-]{+new+} word word word word word word word word ... "
+    )
+    told = in_words("a " * 50_000, "b " * 50_000)
+    assert len(told) < 500
+    assert told.startswith("[-a a a")
