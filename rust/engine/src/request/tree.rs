@@ -200,7 +200,9 @@ mod tests {
     fn what_is_written_reads_as_what_was_read() {
         for text in [r#"{"a":[1.50,true,null,"ä\n\u0001\"\\"],"b":{}}"#, "[]", "-0.0", r#""x""#] {
             let mut written = String::new();
-            Tree::of(text.as_bytes()).map(|tree| tree.write_json(&mut written));
+            if let Some(tree) = Tree::of(text.as_bytes()) {
+                tree.write_json(&mut written);
+            }
             assert_eq!(form(&written), form(text), "{written}");
             assert!(form(text).is_some());
         }
