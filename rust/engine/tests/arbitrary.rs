@@ -47,7 +47,7 @@ fn body() -> impl Strategy<Value = String> {
 fn path() -> impl Strategy<Value = &'static str> {
     let paths =
         ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/api/chat", "/x:generateContent", "/"];
-    prop::sample::select(paths.as_slice())
+    prop::sample::select(paths.to_vec())
 }
 
 proptest! {
