@@ -23,6 +23,7 @@ class FailureReason(StrEnum):
     NO_PROGRESS = "no_progress"
     OUTPUT_BLOCKED = "output_blocked"
     OUTPUT_TOO_LARGE = "output_too_large"
+    BUDGET_SPENT = "budget_spent"
     PENDING_APPROVAL = "pending_approval"
     IN_DOUBT = "in_doubt"
 
@@ -40,6 +41,7 @@ _LAYERS = {
     FailureReason.OUTPUT_TOO_LARGE: "validate",
     FailureReason.MAX_ITERATIONS: "orchestrate",
     FailureReason.MAX_TOOL_DEPTH: "orchestrate",
+    FailureReason.BUDGET_SPENT: "route",
     FailureReason.PENDING_APPROVAL: "gate",
     FailureReason.IN_DOUBT: "state",
 }

@@ -92,12 +92,14 @@ def _request(request: Request) -> dict[str, Any]:
         "history": [message_to_json(message) for message in request.history],
         "session_id": request.session_id,
         "metadata": json_form(request.metadata),
+        "documents": {str(name): json_form(text) for name, text in request.documents.items()},
     }
 
 
 def _to_request(data: Mapping[str, Any]) -> Request:
     history = tuple(map(message_from_json, data["history"]))
-    return Request(data["text"], history, data["session_id"], data["metadata"])
+    documents = data.get("documents", {})  # earlier versions knew none
+    return Request(data["text"], history, data["session_id"], data["metadata"], documents)
 
 
 def _error(error: HarnessError) -> dict[str, Any]:
