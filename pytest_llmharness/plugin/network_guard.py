@@ -94,7 +94,7 @@ class NetworkGuard:
             found = lookup(host, port, *args, **kwargs)
             if self in _armed and host is not None and self._knows(_text(host), port):
                 known = _split_port(_text(host), port, self._hosts)
-                self._hosts.update((entry[4][0], known) for entry in found)
+                self._hosts.update((_text(entry[4][0]), known) for entry in found)
             return found
 
         self._noting = socket.getaddrinfo = getaddrinfo
