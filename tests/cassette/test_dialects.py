@@ -225,6 +225,11 @@ def _ends(*ends: str) -> Callable[[Take], bool]:
     return lambda take: _path(take).endswith(ends)
 
 
+def _aws(take: Take) -> bool:
+    host = urlsplit(take.request.url).netloc
+    return host.startswith("bedrock-runtime.") and _path(take).endswith(("/converse", "/converse-stream"))
+
+
 def _cohere(take: Take) -> bool:
     return urlsplit(take.request.url).netloc == "api.cohere.com" and _path(take) in ("/v1/chat", "/v2/chat")
 
@@ -234,7 +239,7 @@ DIALECTS: dict[str, tuple[Callable[[Take], bool], Callable[[Take], Facts], int]]
     "openai responses": (_ends("/responses"), by_openai_responses, 50),
     "anthropic": (_ends("/v1/messages"), by_anthropic, 190),
     "google": (_ends(":generateContent", ":streamGenerateContent"), by_google, 140),
-    "bedrock": (_ends("/converse", "/converse-stream"), by_bedrock, 80),
+    "bedrock": (_aws, by_bedrock, 80),
     "ollama": (_ends("/api/chat", "/api/generate"), by_ollama, 15),
     "cohere": (_cohere, by_cohere, 15),
 }
