@@ -63,7 +63,7 @@ class Guard(Protocol):
 class Context(Protocol):
     """Gives the prompt what it needs to know, within its budget."""
 
-    async def assemble(self, prompt: Prompt) -> Assembled:
+    async def assemble(self, prompt: Prompt, *, documents: Mapping[str, str]) -> Assembled:
         """Return the first prompt of a run with its context."""
         ...
 
@@ -95,7 +95,9 @@ class BuildPrompt(Protocol):
 class Validate(Protocol):
     """Accepts an answer, or names every fault in it."""
 
-    def __call__(self, text: str, schema: Schema | None, validators: Iterable[Validator] = ()) -> Check:
+    def __call__(
+        self, text: str, schema: Schema | None, validators: Iterable[Validator] = ()
+    ) -> Check | Awaitable[Check]:
         """Return the outcome."""
         ...
 

@@ -204,9 +204,10 @@ BOTH = """
 pytestmark = pytest.mark.vcr
 
 @pytest.mark.llm_cassette
-def test_both(request):
+@pytest.mark.parametrize("turn", [0, 1])
+def test_both(request, turn):
     llm_cassette = request.getfixturevalue("llm_cassette")
-    assert [ask(httpx), ask(httpx2, "you")] == ["call 1", "call 2"]
+    assert [ask(httpx), ask(httpx2, "you")] == [f"call {2 * turn + 1}", f"call {2 * turn + 2}"]
     assert (llm_cassette.recorded, llm_cassette.played) in ((2, 0), (0, 2))
 """
 RECORDERS = [
@@ -238,8 +239,8 @@ def test_another_recorder_records_and_replays_its_own(suite: Suite, mode: str, f
 def test_their_patches_do_not_swallow_our_takes(suite: Suite, mode: str, file: str) -> None:
     """A mark of theirs on the whole module, one of ours on a test: ours answers."""
     suite.write(BOTH)
-    suite.record(mode, passed=1, calls=2)
-    suite.run(passed=1, calls=0)
+    suite.record(mode, passed=2, calls=4)
+    suite.run(passed=2, calls=0)
 
 
 @beside("pytest-vcr", "cassetter")
