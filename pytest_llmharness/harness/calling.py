@@ -13,6 +13,7 @@ from ..domain.prompt import Options, Prompt
 from ..domain.tool import ToolCall
 from ..domain.usage import Usage
 from ..errors import ConfigError, ProviderError, SessionLogError, StreamBroken
+from .bounds import Bounds
 from .cache_key import cache_key, may_be_kept
 from .cached_answer import pack, unpack
 from .constrain import Toolbox
@@ -41,9 +42,18 @@ class Calling:
         journal: where every call is written down before it is made.
         toolbox: the tools the model is told of.
         streaming: ask for streams, and tell their text as it comes.
+        bounds: what the run may take; None sets no bound.
     """
 
-    def __init__(self, parts: Parts, journal: Journal, toolbox: Toolbox, *, streaming: bool) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        journal: Journal,
+        toolbox: Toolbox,
+        *,
+        streaming: bool,
+        bounds: Bounds | None = None,
+    ) -> None:
         self._parts, self._journal, self._toolbox = parts, journal, toolbox
         self._streaming = streaming
         self._options = options_of(parts.config, parts.schema)
@@ -59,6 +69,8 @@ class Calling:
             fallen=journal.state.fallen,
             retried=journal.state.retried,
         )
+        self._bounds = bounds
+        self._arriving: ChunkCollector | None = None
         self._answers: dict[str, tuple[Prompt, Completion]] = {}
         self._wanted: tuple[int, str] | None = None
 
@@ -67,8 +79,18 @@ class Calling:
         """Whether a fallback model or an old answer has answered."""
         return self._ladder.degraded or self._journal.state.stale_age_s is not None
 
+    @property
+    def partial(self) -> str:
+        """The text so far of an answer that has not come to its end."""
+        return "" if self._arriving is None else self._arriving.text
+
     async def ask(self) -> ProviderError | None:
-        """Make one call; return the failure that ends the run, or None where it goes on."""
+        """Make one call; return the failure that ends the run, or None where it goes on.
+
+        Raises:
+            BoundReached: the call, or what it took, does not fit into the run's budgets.
+            InvalidRequest: what the run has gathered does not fit into the window any more.
+        """
         journal, endpoint = self._journal, self._ladder.endpoint
         prompt = self._prompt(endpoint)
         if self._refits and journal.state.depth:
@@ -78,6 +100,8 @@ class Calling:
         if kept is not None:
             await self._use(kept)
             return None
+        if self._bounds is not None:
+            self._bounds.before(journal.state, prompt)
         try:
             completion = await self._called(endpoint, prompt, key)
         except (ConfigError, SessionLogError):
@@ -88,7 +112,14 @@ class Calling:
             return await self._after(named(error, endpoint.provider.name, self._parts.config), endpoint, key)
         leads_on = completion.tool_calls or not self._parts.validators
         write = journal.note if leads_on else journal.record
-        await write(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=completion)
+        await write(
+            EventKind.PROVIDER_ANSWER,
+            call=journal.state.calls,
+            completion=completion,
+            **self._unreported(prompt, completion),
+        )
+        if self._bounds is not None:
+            self._bounds.after(journal.state)
         if self._wanted is not None:
             self._answers[self._wanted[1]] = prompt, completion
         return None
@@ -119,6 +150,13 @@ class Calling:
             model = endpoint.model or endpoint.provider.model or options.model
             self._place, self._asked = place, replace(options, model=model)
         return Prompt(tuple(state.messages), self._toolbox.specs, self._asked)
+
+    def _unreported(self, prompt: Prompt, answer: Completion) -> dict[str, Any]:
+        """Return what a call is taken to have used, where it counts and the server has not said."""
+        if self._bounds is None or answer.usage != Usage():
+            return {}
+        expected = self._bounds.expected(prompt, answer)
+        return {"expected": [expected.tokens_in, expected.tokens_out]}
 
     async def _refitted(self, prompt: Prompt) -> Prompt:
         assert self._parts.context is not None
@@ -158,6 +196,7 @@ class Calling:
 
     async def _streamed(self, endpoint: Endpoint, prompt: Prompt, permit: Permit | None) -> Completion:
         clock, collector, guard = self._parts.clock, ChunkCollector(), self._guard()
+        self._arriving = collector
         call, tell = self._journal.state.calls, self._journal.tell
         async with (
             clock.timeout(self._parts.config.timeout_seconds),
@@ -174,6 +213,7 @@ class Calling:
                     await tell(EventKind.TOOL_CALL, call=call, **_facts(whole))
                 if guard is not None and guard.over:
                     break
+        self._arriving = None
         if guard is not None and (rest := guard.close()):
             await tell(EventKind.TEXT_DELTA, call=call, text=rest)
         if not collector.ended and (guard is None or not guard.over):

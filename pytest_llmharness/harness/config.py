@@ -51,6 +51,10 @@ class HarnessConfig:
         tool_concurrency: tool calls of one answer that run side by side.
         max_tool_depth: rounds of tool calls in one run.
         max_iterations: model calls in one run, whatever they were for.
+        max_run_seconds: after which a run ends, whatever it waits for; None sets no limit. A session that is
+            resumed has its time anew.
+        max_run_tokens: the most tokens of one run, in and out; no call is made that could pass it.
+        max_run_cost_usd: the same in US dollars, by the harness's `prices`.
         stop_when_stuck: end a run whose last three answers are alike while nothing else moves.
         allowed_tools: the tools a session may use; empty means all.
         cache_enabled: answer equal requests from a cache.
@@ -81,6 +85,9 @@ class HarnessConfig:
     tool_concurrency: int = _whole(5, 1)
     max_tool_depth: int = _whole(3, 0)
     max_iterations: int = _whole(10, 1)
+    max_run_seconds: float | None = _number(None, 0)
+    max_run_tokens: int | None = _whole(None, 0)
+    max_run_cost_usd: float | None = _number(None, 0)
     stop_when_stuck: bool = _switch(default=True)
     allowed_tools: tuple[str, ...] = _names()
     cache_enabled: bool = _switch(default=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias, TypeVar
 
@@ -32,6 +32,8 @@ class Journal:
         listener: handed every event, and waited for.
         direct: nobody outside is asked between an answer and what is done with it, so that both can
             be written down at once where the log can (`append_all`).
+        to_the_end: a record that has begun is ended before a cancellation counts, so that somebody can go
+            on with the state afterwards.
     """
 
     def __init__(
@@ -42,11 +44,13 @@ class Journal:
         tracer: Tracer | None,
         listener: Listener | None,
         direct: bool = False,
+        to_the_end: bool = False,
     ) -> None:
         self.state = state
         self._log, self._tracer, self._listener = log, tracer, listener
         self._observed = tracer is not None or listener is not None
         self._append_all = getattr(log, "append_all", None) if direct and not self._observed else None
+        self._to_the_end = to_the_end and log is not None
         self._held: list[Event] = []
         self._turn: asyncio.Lock | None = None
 
@@ -62,6 +66,12 @@ class Journal:
             SessionLogError: it could not be written; nothing has changed.
             SessionConflict: another instance has taken the session over.
         """
+        if self._to_the_end:
+            await _ended(self._record(kind, data))
+        else:
+            await self._record(kind, data)
+
+    async def _record(self, kind: EventKind, data: dict[str, Any]) -> None:
         turn, log, state = self._turn, self._log, self.state
         if turn is not None:
             await turn.acquire()
@@ -131,3 +141,12 @@ class Journal:
 
 
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
+
+
+async def _ended(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

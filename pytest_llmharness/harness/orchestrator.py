@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..errors import (
     ProviderError,
 )
 from .acting import Acting, Halt
+from .bounds import BoundReached, Bounds, out_of_time
 from .calling import Calling
 from .degrade.failure import reason
 from .journal import Journal, Listener
@@ -39,6 +41,7 @@ class Orchestrator:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self.bounds = Bounds.of(parts)
 
     async def run(self, request: Request) -> LLMResult:
         """Run a request to its result."""
@@ -83,7 +86,7 @@ class Orchestrator:
         if state.outcome is not None and not state.waits:
             return state.outcome
         _check_settle(state, settle)
-        return await Run(self.parts, state, None).resume(settle)
+        return await Run(self.parts, state, None, self.bounds).resume(settle)
 
     async def state(self, session_id: str, upto: int | None = None) -> RunState:
         """Return the session as it was after event number `upto`, or as it is.
@@ -114,7 +117,7 @@ class Orchestrator:
                 where="Request.session_id",
                 fix=f"end it first: harness.resume({request.session_id!r})",
             )
-        return await Run(self.parts, state, listener).start(request)
+        return await Run(self.parts, state, listener, self.bounds).start(request)
 
 
 class Run:
@@ -124,12 +127,20 @@ class Run:
         parts: what the harness is made of.
         state: the session so far.
         listener: takes the events as they come; None asks for whole answers.
+        bounds: what the run may take; None sets no bound.
     """
 
-    def __init__(self, parts: Parts, state: RunState, listener: Listener | None) -> None:
-        self.parts, self.state = parts, state
+    def __init__(
+        self, parts: Parts, state: RunState, listener: Listener | None, bounds: Bounds | None = None
+    ) -> None:
+        self.parts, self.state, self.bounds = parts, state, bounds
         self.journal = Journal(
-            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=parts.direct
+            state,
+            log=parts.log,
+            tracer=parts.tracer,
+            listener=listener,
+            direct=parts.direct,
+            to_the_end=parts.config.max_run_seconds is not None,
         )
         self.memory = Memory(parts.store, self.journal)
         self.started_s = parts.clock.now()
@@ -164,15 +175,37 @@ class Run:
         parts, state = self.parts, self.state
         bound = parts.constraints is not None or parts.toolbox.counts
         toolbox = parts.toolbox.session(parts.constraints, state.charges) if bound else parts.toolbox
-        self.calling = Calling(parts, self.journal, toolbox, streaming=self.journal.listened)
+        self.calling = Calling(
+            parts, self.journal, toolbox, streaming=self.journal.listened, bounds=self.bounds
+        )
         self.acting = Acting(parts, self.journal, toolbox)
 
     async def finish(self) -> LLMResult:
-        """Take step after step."""
-        while (step := self.state.next_step) is not Step.STOP:
-            await self.steps[step]()
+        """Take step after step, until the end or the deadline."""
+        limit_s = self.parts.config.max_run_seconds
+        if limit_s is None:
+            while (step := self.state.next_step) is not Step.STOP:
+                await self.steps[step]()
+        else:
+            await self.finish_within(limit_s)
         assert self.state.outcome is not None
         return self.state.outcome
+
+    async def finish_within(self, limit_s: float) -> None:
+        """Take step after step; at the deadline, end whatever is waited for and keep what was found."""
+        clock, raised = self.parts.clock, None
+        deadline = self.started_s + limit_s
+        with suppress(TimeoutError):  # the deadline's
+            async with clock.timeout(deadline - clock.now()):
+                try:
+                    while (step := self.state.next_step) is not Step.STOP and clock.now() < deadline:
+                        await self.steps[step]()
+                except TimeoutError as error:  # one of the parts'
+                    raised = error
+        if raised is not None:
+            raise raised
+        if self.state.outcome is None:
+            await self.fail(FailureReason.MAX_RUN_SECONDS, out_of_time(self.state, limit_s))
 
     # --- the steps, in the order of the flow ---
 
@@ -221,6 +254,9 @@ class Run:
             failure = await self.calling.ask()
         except InvalidRequest as error:  # what the run has gathered does not fit the window any more
             await self.fail(FailureReason.INVALID_REQUEST, error)
+            return
+        except BoundReached as bound:
+            await self.fail(bound.reason, bound.error)
             return
         if failure is not None:
             await self.fail(reason(failure), failure)
@@ -289,13 +325,21 @@ class Run:
     async def fail(self, reason: FailureReason, error: HarnessError, **facts: Any) -> None:
         """End without an accepted answer."""
         facts |= {"failure_reason": reason.value, "layer": reason.layer, "error": error}
-        content = facts.get("partial", self.state.last.text)
-        if "partial" not in facts and self.parts.guardrails is not None:
-            content = self.parts.guardrails.output(content, is_json=self.parts.schema is not None).text
+        is_json = self.parts.schema is not None
+        partial = self.calling.partial or self.state.last.text
+        content = facts["partial"] if "partial" in facts else self.shown(partial, is_json=is_json)
+        wait_s = error.retry_after_s if isinstance(error, ProviderError) else None
+        facts["user_message"] = self.parts.messages.failed(reason, retry_after_s=wait_s)
+        if reason.is_limit and (found := self.state.found):
+            facts["tool_results"] = [{**each, "text": self.shown(each["text"])} for each in found]
         if isinstance(error, ProviderError):
-            facts["user_message"] = self.parts.messages.failed(reason, retry_after_s=error.retry_after_s)
             content = str(error)
         await self.end(content or str(error), success=False, **facts)
+
+    def shown(self, text: str, *, is_json: bool = False) -> str:
+        """Return what may be shown of a text."""
+        guardrails = self.parts.guardrails
+        return text if guardrails is None else guardrails.output(text, is_json=is_json).text
 
     async def end(self, content: str, *, success: bool, **facts: Any) -> None:
         """Write down the result."""

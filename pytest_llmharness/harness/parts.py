@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .gate.decision import Gate
     from .guardrails import Guardrails
     from .normalize import Normalizer
+    from .routing.prices import PriceTable
     from .validate import Validator
 
 
@@ -50,6 +51,7 @@ class Parts:
         limiter: hands out slots for model calls; None means no limit.
         breaker: leaves endpoints alone that fail; None asks them always.
         backoff: the waits between retries; None lets them grow from the delay of the settings, with jitter.
+        prices: what models cost; None means the list prices that are known.
         messages: what users are told of an outage.
         schema, validators: what an answer must satisfy.
         gate: decides about calls with side effects; None lets all run.
@@ -74,6 +76,7 @@ class Parts:
     limiter: RateLimiter | None = None
     breaker: Breaker | None = None
     backoff: Backoff | None = None
+    prices: PriceTable | None = None
     messages: Messages = Messages()
     schema: Schema | None = None
     validators: tuple[Validator, ...] = ()

@@ -17,8 +17,6 @@ from ..domain.usage import Usage
 from .gate.budgets import Charge
 from .repair import repair_messages
 
-_WAITING = (FailureReason.PENDING_APPROVAL, FailureReason.IN_DOUBT)
-
 
 class Step(StrEnum):
     """What a run does next."""
@@ -40,6 +38,7 @@ class RunState:
     Attributes:
         request: what the run under way was asked.
         messages: the conversation as the next model call sees it.
+        opened: how many messages there were before the run's first model call.
         calls, retries, repairs, depth: model calls, calls a failure cost (repairs among them),
             repairs, rounds of tool calls of the run so far.
         proposed: the calls of the last answer, in order; empty where it had none.
@@ -53,6 +52,7 @@ class RunState:
         tried: the endpoints that were asked, in order.
         fallen, retried: endpoints given up, and retries at the one in use.
         cached, stale_age_s: whether a kept answer was used; its age where it was past its time.
+        spent: what each call took, with the model that was asked.
         notes: what preparing the request found, for the result's metadata.
         events: how many events were applied; the number of the next one.
     """
@@ -60,6 +60,7 @@ class RunState:
     session_id: str = ""
     request: Request | None = None
     messages: list[Message] = field(default_factory=list)
+    opened: int = 0
     prepared: bool = False
     calls: int = 0
     retries: int = 0
@@ -82,6 +83,8 @@ class RunState:
     retried: int = 0
     cached: bool = False
     stale_age_s: float | None = None
+    asked: str = ""
+    spent: list[tuple[str, Usage]] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     outcome: LLMResult | None = None
     events: int = 0
@@ -119,9 +122,17 @@ class RunState:
         return self.messages[last:]
 
     @property
+    def found(self) -> list[dict[str, str]]:
+        """What the run's tools returned, in order, those of a round that has not ended among them."""
+        answers = [each for each in self.messages[self.opened :] if each.role == "tool"]
+        answers += [self.results[position] for position in sorted(self.results)]
+        return [{"tool": each.tool_name or "", "text": each.text} for each in answers]
+
+    @property
     def waits(self) -> bool:
         """Whether the run ended only until a person has decided."""
-        return self.outcome is not None and self.outcome.metadata.get("failure_reason") in _WAITING
+        failed = None if self.outcome is None else self.outcome.metadata.get("failure_reason")
+        return failed is not None and FailureReason(failed).waits
 
     def apply(self, kind: EventKind, data: Mapping[str, Any]) -> None:
         """Take in the next event."""
@@ -144,10 +155,12 @@ def _started(state: RunState, data: Mapping[str, Any]) -> None:
     state.prepared = state.answered = state.effects = False
     state.attempts, state.turns, state.tried, state.notes = [], [], [], {}
     state.fallen, state.retried, state.cached, state.stale_age_s = 0, 0, False, None
+    state.spent = []
 
 
 def _prepared(state: RunState, data: Mapping[str, Any]) -> None:
     state.messages, state.notes = list(data["messages"]), dict(data.get("notes", {}))
+    state.opened = len(state.messages)
     state.prepared = True
 
 
@@ -155,11 +168,14 @@ def _asked(state: RunState, data: Mapping[str, Any]) -> None:
     # A call that was interrupted and is made again is one call more, and not one number more.
     state.calls = data["call"]
     state.tried.append(data["endpoint"])
+    state.asked = data["model"] or ""
 
 
 def _answered(state: RunState, data: Mapping[str, Any]) -> None:
     state.last = last = data["completion"]
     state.usage += last.usage
+    if not data.get("cached", False):
+        state.spent.append((state.asked, Usage(*data["expected"]) if "expected" in data else last.usage))
     state.proposed = last.tool_calls
     state.answered, state.rejected = True, False
     state.cached |= data.get("cached", False)

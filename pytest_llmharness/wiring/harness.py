@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..harness.gate.budgets import Allowance
     from ..harness.gate.decision import Gate
     from ..harness.guardrails import Guardrails
+    from ..harness.routing.prices import PriceTable
     from ..harness.state import RunState
     from ..harness.validate import Validator
     from ..ports.approver import Approver
@@ -68,6 +69,7 @@ class Harness:
         approver: the person whom the default rules of a gate ask.
         allowances: what a session may spend on tool calls.
         cache, limiter, breaker, backoff: around the model call; None leaves each out.
+        prices: what models cost, for `max_run_cost_usd`; None means the few list prices that are known.
         messages: what users are told of an outage; None means the plain texts.
         store: keeps the turns of conversations, by `Request.session_id`.
         session_log: keeps every step, so that a session can be resumed; None keeps none.
@@ -100,6 +102,7 @@ class Harness:
         limiter: RateLimiter | None = None,
         breaker: Breaker | None = None,
         backoff: Backoff | None = None,
+        prices: PriceTable | None = None,
         messages: Messages | None = None,
         store: ConversationStore | None = None,
         session_log: SessionLog | None = None,

@@ -130,6 +130,23 @@ def traced(write: Write, settings: str) -> Any:
     return harness._orchestrator.parts.tracer is not None
 
 
+def ended(write: Write, settings: str) -> Any:
+    from pytest_llmharness.harness.routing.prices import PRICES, Price
+
+    @tool(read_only=True)
+    async def wait() -> str:
+        """Wait for ten seconds."""
+        await clock.sleep(10)
+        return "waited"
+
+    script = [*[ToolCall("wait")] * 3, "done"]
+    prices = PRICES.with_prices(Price("scripted", 1, 1, source="test", as_of="2026-11-21"))
+    limits = f"max_tokens: 8, {settings}"
+    harness, _, clock = ask(write, limits, script, tools=[wait], prices=prices)
+    result = harness.run("x")
+    return result.metadata.get("failure_reason", True), clock.now()
+
+
 def asked_with(name: str) -> Callable[[Write, str], Any]:
     def see(write: Write, settings: str) -> Any:
         harness, provider, _ = ask(write, settings, ["done"])
@@ -175,6 +192,9 @@ KEYS: dict[str, tuple[Callable[[Write, str], Any], str, Any, str, Any]] = {
     "top_p": (asked_with("top_p"), "0.9", 0.9, "0.5", 0.5),
     "seed": (asked_with("seed"), "42", 42, "7", 7),
     "max_tokens": (asked_with("max_tokens"), "1024", 1024, "9", 9),
+    "max_run_seconds": (ended, "null", (True, 30.0), "12", ("max_run_seconds", 12.0)),
+    "max_run_tokens": (ended, "null", (True, 30.0), "75", ("max_run_tokens", 10.0)),
+    "max_run_cost_usd": (ended, "null", (True, 30.0), "0.000075", ("max_run_cost_usd", 10.0)),
     "json_mode": (asked_with("json_mode"), "false", False, "true", True),
 }
 

@@ -1,0 +1,148 @@
+"""What one run may take: tokens and money before and after each call, and time all the while."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..domain.prompt import Prompt
+from ..domain.result import FailureReason
+from ..domain.usage import Usage
+from ..errors import ConfigError, HarnessError
+from .context.estimate import ByteEstimate
+from .context.tokens import prompt_tokens
+
+if TYPE_CHECKING:
+    from ..domain.completion import Completion
+    from ..ports.counter import TokenCounter
+    from .parts import Parts
+    from .routing.prices import PriceTable
+    from .state import RunState
+
+Usages: TypeAlias = Sequence[tuple[str, Usage]]
+
+
+class BoundReached(Exception):
+    """A run may not go on: `reason` and `error` are what its result says."""
+
+    def __init__(self, reason: FailureReason, error: HarnessError) -> None:
+        super().__init__(error.what)
+        self.reason, self.error = reason, error
+
+
+class Bounds:
+    """The budgets of a run in tokens and in US dollars; `max_run_seconds` is kept by the run itself.
+
+    A call is made only where the most that it can take still fits: its prompt, counted, and
+    `max_tokens` of answer. After it counts what the server reported, or what was expected where it
+    reported nothing. Failed calls report nothing and are not counted.
+
+    Args:
+        parts: what the harness is made of.
+
+    Raises:
+        ConfigError: money is bounded, and nobody knows what a model costs that may be asked.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._config = parts.config
+        context = parts.context
+        self._counter: TokenCounter = ByteEstimate() if context is None else context.counter
+        self._prices: PriceTable | None = None
+        if parts.config.max_run_cost_usd is not None:
+            from .routing.prices import PRICES
+
+            self._prices = PRICES if parts.prices is None else parts.prices
+            for endpoint in parts.endpoints:
+                model = endpoint.model or endpoint.provider.model or parts.config.model
+                if self._prices.price(model) is None:
+                    raise _unpriced(model)
+
+    @classmethod
+    def of(cls, parts: Parts) -> Bounds | None:
+        """Return the budgets that the settings have; None where they have none."""
+        config = parts.config
+        return None if config.max_run_tokens is None and config.max_run_cost_usd is None else cls(parts)
+
+    def expected(self, prompt: Prompt, answer: Completion | None = None) -> Usage:
+        """Return the most tokens that a call can take, or an estimate of what one did take."""
+        if answer is None:
+            tokens_out = prompt.options.max_tokens or self._config.max_tokens
+        else:
+            tokens_out = sum(map(self._counter.count, (answer.text, *_calls(answer))))
+        return Usage(prompt_tokens(prompt, self._counter), tokens_out)
+
+    def before(self, state: RunState, prompt: Prompt) -> None:
+        """Let a call be made.
+
+        Raises:
+            BoundReached: it could take the run over a budget.
+        """
+        self._hold(state, [*state.spent, (prompt.options.model or "", self.expected(prompt))])
+
+    def after(self, state: RunState) -> None:
+        """Let a run go on after a call.
+
+        Raises:
+            BoundReached: it took the run over a budget, whatever was expected of it.
+        """
+        self._hold(state, state.spent)
+
+    def _hold(self, state: RunState, usages: Usages) -> None:
+        tokens, limit = _tokens(usages), self._config.max_run_tokens
+        if limit is not None and tokens > limit:
+            spent = f"{_tokens(state.spent):,} tokens", f"{tokens:,}", f"{limit:,}"
+            raise _reached(FailureReason.MAX_RUN_TOKENS, state, *spent)
+        most = self._config.max_run_cost_usd
+        dollars = 0.0 if most is None else self._dollars(usages)
+        if most is not None and dollars > most:
+            spent = f"${self._dollars(state.spent):g}", f"${dollars:g}", f"${most:g}"
+            raise _reached(FailureReason.MAX_RUN_COST_USD, state, *spent)
+
+    def _dollars(self, usages: Usages) -> float:
+        """Return what calls cost, in whole billionths of a dollar: three times 0.003 is 0.009."""
+        return round(sum(self._cost(model, usage) for model, usage in usages), 9)
+
+    def _cost(self, model: str, usage: Usage) -> float:
+        assert self._prices is not None
+        cost = self._prices.cost(model, usage)
+        if cost is None:
+            raise BoundReached(FailureReason.MAX_RUN_COST_USD, _unpriced(model))
+        return cost.total_usd
+
+
+def _tokens(usages: Usages) -> int:
+    return sum(usage.tokens_in + usage.tokens_out for _, usage in usages)
+
+
+def _calls(answer: Completion) -> list[str]:
+    return [f"{call.name} {call.arguments_text}" for call in answer.tool_calls]
+
+
+def _reached(reason: FailureReason, state: RunState, spent: str, total: str, limit: str) -> BoundReached:
+    coming = f", and the next call could take it to {total}" if not spent.startswith(total) else ""
+    error = HarnessError(
+        f"the run has taken {spent}{coming}; {reason} is {limit}, and what was found is kept",
+        where=f"session {state.session_id}, after model call {state.calls}",
+        fix=f"raise HarnessConfig({reason}=...), or lower max_tokens: a call is expected to use them all",
+    )
+    return BoundReached(reason, error)
+
+
+def out_of_time(state: RunState, limit_s: float) -> HarnessError:
+    """Say that a run has come to its deadline, and which tool calls were under way."""
+    cut = [state.proposed[position].name for position in state.in_doubt]
+    left = f" in the middle of {', '.join(cut)}" if cut else ""
+    return HarnessError(
+        f"the run was ended{left} after max_run_seconds={limit_s:g}; what was found is kept",
+        where=f"session {state.session_id}, model call {state.calls}",
+        fix="raise HarnessConfig(max_run_seconds=...), or use a faster model or tool",
+    )
+
+
+def _unpriced(model: str) -> ConfigError:
+    return ConfigError(
+        f"nobody knows what the model {model!r} costs, and max_run_cost_usd bounds the cost of a run",
+        where="Harness(prices=...)",
+        fix=f"prices=PRICES.with_prices(Price({model!r}, 0, 0, source='my own machine', as_of='2026-11-21'))",
+    )
