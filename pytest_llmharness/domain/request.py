@@ -18,9 +18,12 @@ class Request:
         session_id: continues a session; None starts one.
         metadata: JSON values, carried into the result's `metadata["request"]`; "task" says in the log
             what the run was for.
+        user: whose request it is: what is kept for a user, of earlier sessions or on a scratchpad, is kept
+            apart from others', and so is the rate limit; None is nobody's.
     """
 
     text: str
     history: tuple[Message, ...] = ()
     session_id: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    user: str | None = None

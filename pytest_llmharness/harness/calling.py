@@ -165,7 +165,8 @@ class Calling:
     async def _called(self, endpoint: Endpoint, prompt: Prompt, key: str | None) -> Completion:
         parts, state = self._parts, self._journal.state
         if parts.limiter is not None:
-            await parts.limiter.acquire(state.session_id)
+            assert state.request is not None
+            await parts.limiter.acquire(state.request.user or state.session_id)
             await self._journal.tell(EventKind.RATE_LIMIT_ACQUIRED, session_id=state.session_id)
         if parts.breaker is None:
             return await self._answered(endpoint, prompt, key, None)

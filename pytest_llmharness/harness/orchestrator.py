@@ -27,6 +27,7 @@ from .journal import Journal, Listener
 from .memory import Memory
 from .normalize import refusal
 from .observations import LLM_CALL, llm_call
+from .owner import owned_by
 from .parts import Parts
 from .progress import going_round
 from .prompt import opening
@@ -142,7 +143,7 @@ class Run:
             direct=parts.direct,
             to_the_end=parts.config.max_run_seconds is not None,
         )
-        self.memory = Memory(parts.store, self.journal)
+        self.memory = Memory(parts.store, parts.memory, self.journal)
         self.started_s = parts.clock.now()
         self.steps = {
             Step.PREPARE: self.prepare,
@@ -154,7 +155,7 @@ class Run:
     async def start(self, request: Request) -> LLMResult:
         """Begin with a request."""
         session_id = request.session_id or self.parts.ids.new()
-        with self.journal.span("orchestrate", session_id=session_id):
+        with self.journal.span("orchestrate", session_id=session_id), owned_by(request.user):
             await self.journal.record(EventKind.ORCHESTRATE_START, session_id=session_id, request=request)
             self.equip()
             return await self.finish()
@@ -162,7 +163,9 @@ class Run:
     async def resume(self, settle: Mapping[int, str | None]) -> LLMResult:
         """Go on where the log ends."""
         again = [position for position, found in settle.items() if found is None]
-        with self.journal.span("orchestrate", session_id=self.state.session_id):
+        assert self.state.request is not None
+        user = self.state.request.user
+        with self.journal.span("orchestrate", session_id=self.state.session_id), owned_by(user):
             await self.journal.record(EventKind.RESUMED, again=again)
             self.equip()
             for position, found in settle.items():
@@ -311,6 +314,7 @@ class Run:
         """End with an accepted answer."""
         await self.calling.keep()
         await self.memory.save(self.state.last.message)
+        await self.memory.remember(self.state)
         await self.end(text, success=True, value=checked.value, edits=checked.edits)
 
     async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:

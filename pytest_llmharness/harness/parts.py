@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .guardrails import Guardrails
     from .normalize import Normalizer
     from .routing.prices import PriceTable
+    from .user_memory import UserMemory
     from .validate import Validator
 
 
@@ -57,6 +58,7 @@ class Parts:
         gate: decides about calls with side effects; None lets all run.
         allowances: what a session may spend on tool calls.
         store: keeps the turns of conversations; None keeps none beyond the log.
+        memory: what a user's earlier sessions said; None tells no session of another.
         log: keeps the sessions; None means that none can be resumed.
         tracer: told what happens; None means nobody is.
     """
@@ -83,6 +85,7 @@ class Parts:
     gate: Gate | None = None
     allowances: tuple[Allowance, ...] = ()
     store: ConversationStore | None = None
+    memory: UserMemory | None = None
     log: SessionLog | None = None
     tracer: Tracer | None = None
     flight: SingleFlight[Completion] = field(default_factory=SingleFlight)
@@ -90,6 +93,6 @@ class Parts:
     @property
     def direct(self) -> bool:
         """Whether nobody outside is asked between one model call or tool call and the next."""
-        between = (self.cache, self.limiter, self.breaker, self.gate, self.store)
+        between = (self.cache, self.limiter, self.breaker, self.gate, self.store, self.memory)
         trims = self.context is not None and self.context.trims_growth
         return not trims and all(part is None for part in between)

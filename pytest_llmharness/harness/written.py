@@ -92,12 +92,13 @@ def _request(request: Request) -> dict[str, Any]:
         "history": [message_to_json(message) for message in request.history],
         "session_id": request.session_id,
         "metadata": json_form(request.metadata),
+        "user": request.user,
     }
 
 
 def _to_request(data: Mapping[str, Any]) -> Request:
     history = tuple(map(message_from_json, data["history"]))
-    return Request(data["text"], history, data["session_id"], data["metadata"])
+    return Request(data["text"], history, data["session_id"], data["metadata"], data.get("user"))
 
 
 def _error(error: HarnessError) -> dict[str, Any]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..harness.guardrails import Guardrails
     from ..harness.routing.prices import PriceTable
     from ..harness.state import RunState
+    from ..harness.user_memory import UserMemory
     from ..harness.validate import Validator
     from ..ports.approver import Approver
     from ..ports.cache import Cache
@@ -72,6 +73,7 @@ class Harness:
         prices: what models cost, for `max_run_cost_usd`; None means the few list prices that are known.
         messages: what users are told of an outage; None means the plain texts.
         store: keeps the turns of conversations, by `Request.session_id`.
+        memory: tells a session what earlier ones of the same `Request.user` said.
         session_log: keeps every step, so that a session can be resumed; None keeps none.
         tracer: is told what happens; None means nobody is.
         clock: the time; None means the system clock.
@@ -105,6 +107,7 @@ class Harness:
         prices: PriceTable | None = None,
         messages: Messages | None = None,
         store: ConversationStore | None = None,
+        memory: UserMemory | None = None,
         session_log: SessionLog | None = None,
         tracer: Tracer | None = None,
         clock: Clock | None = None,
