@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .errors import UnrepairableJSON as UnrepairableJSON
     from .harness.acting import idempotency_key as idempotency_key
     from .harness.config import HarnessConfig as HarnessConfig
+    from .harness.routing import ModelTier as ModelTier
     from .parsing import Coerced as Coerced
     from .parsing import OutputParser as OutputParser
     from .parsing import ParsedOutput as ParsedOutput
@@ -67,6 +68,7 @@ _HOMES = {
     "MaxRetriesExceeded": "errors",
     "MemorySessionLog": "adapters.stores.memory_session_log",
     "Message": "domain.message",
+    "ModelTier": "harness.routing",
     "OutputParser": "parsing",
     "ParseEvent": "parsing",
     "ParsedOutput": "parsing",
@@ -109,6 +111,7 @@ __all__ = [
     "MaxRetriesExceeded",
     "MemorySessionLog",
     "Message",
+    "ModelTier",
     "OutputParser",
     "ParseEvent",
     "ParsedOutput",

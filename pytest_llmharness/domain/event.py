@@ -13,6 +13,7 @@ class EventKind(StrEnum):
 
     ORCHESTRATE_START = "orchestrate_start"
     NORMALIZE = "normalize"
+    ROUTED = "routed"
     CONTEXT = "context"
     CACHE_HIT = "cache_hit"
     CACHE_MISS = "cache_miss"
@@ -25,6 +26,7 @@ class EventKind(StrEnum):
     FALLBACK = "fallback"
     VALIDATION_FAILED = "validation_failed"
     REPAIR = "repair"
+    ESCALATED = "escalated"
     REFUSED = "refused"
     TOOL_EXECUTION = "tool_execution"
     TOOL_RESULT = "tool_result"

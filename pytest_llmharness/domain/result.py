@@ -26,6 +26,7 @@ class FailureReason(StrEnum):
     NO_PROGRESS = "no_progress"
     OUTPUT_BLOCKED = "output_blocked"
     OUTPUT_TOO_LARGE = "output_too_large"
+    BUDGET_SPENT = "budget_spent"
     PENDING_APPROVAL = "pending_approval"
     IN_DOUBT = "in_doubt"
 
@@ -56,6 +57,7 @@ _LAYERS = {
     FailureReason.MAX_RUN_SECONDS: "orchestrate",
     FailureReason.MAX_RUN_TOKENS: "orchestrate",
     FailureReason.MAX_RUN_COST_USD: "orchestrate",
+    FailureReason.BUDGET_SPENT: "route",
     FailureReason.PENDING_APPROVAL: "gate",
     FailureReason.IN_DOUBT: "state",
 }

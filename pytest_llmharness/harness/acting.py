@@ -57,10 +57,9 @@ class Acting:
 
     def __init__(self, parts: Parts, journal: Journal, toolbox: Toolbox) -> None:
         self._parts, self._journal, self._toolbox = parts, journal, toolbox
+        allowances = () if parts.gate is None else parts.gate.allowances
         spent = journal.state.charges
-        self._account = (
-            Account(parts.allowances, clock=parts.clock, history=spent) if parts.allowances else None
-        )
+        self._account = Account(allowances, clock=parts.clock, history=spent) if allowances else None
 
     async def round(self) -> Halt | None:
         """Answer every call of the last answer; return why that cannot be done, or None."""
@@ -170,8 +169,8 @@ class Acting:
     async def answer(self, position: int, call: ToolCall, text: str, *, ok: bool) -> None:
         """Write down what a call returned, after the scan for attempts to take the model over."""
         text = whole(text)
-        if ok and self._parts.normalizer is not None:
-            text = self._parts.normalizer.tool_result(text).text
+        if ok and self._parts.normalize is not None:
+            text = self._parts.normalize.tool_result(text).text
         state = self._journal.state
         last = len(state.results) + 1 == len(state.proposed)
         write = self._journal.note if last else self._journal.record

@@ -46,17 +46,23 @@ class Bounds:
 
     def __init__(self, parts: Parts) -> None:
         self._config = parts.config
-        context = parts.context
-        self._counter: TokenCounter = ByteEstimate() if context is None else context.counter
+        self._counter: TokenCounter = getattr(parts.context, "counter", None) or ByteEstimate()
         self._prices: PriceTable | None = None
-        if parts.config.max_run_cost_usd is not None:
-            from .routing.prices import PRICES
+        self._calls: dict[str, float | None] = {}
+        if parts.config.max_run_cost_usd is None:
+            return
+        from .routing.prices import PRICES
 
-            self._prices = PRICES if parts.prices is None else parts.prices
-            for endpoint in parts.endpoints:
-                model = endpoint.model or endpoint.provider.model or parts.config.model
-                if self._prices.price(model) is None:
-                    raise _unpriced(model)
+        self._prices = PRICES if parts.prices is None else parts.prices
+        asked = parts.endpoints
+        if parts.routes is not None:
+            tiers = parts.routes.tiers
+            self._calls = {tiers[name].model: tiers[name].cost_per_call for name in tiers.names}
+            asked = (*parts.routes.endpoints.values(), *asked[1:])
+        for endpoint in asked:
+            model = endpoint.model or endpoint.provider.model or parts.config.model
+            if self._dollars_of(model, Usage()) is None:
+                raise _unpriced(model)
 
     @classmethod
     def of(cls, parts: Parts) -> Bounds | None:
@@ -101,14 +107,19 @@ class Bounds:
 
     def _dollars(self, usages: Usages) -> float:
         """Return what calls cost, in whole billionths of a dollar: three times 0.003 is 0.009."""
-        return round(sum(self._cost(model, usage) for model, usage in usages), 9)
+        total = 0.0
+        for model, usage in usages:
+            dollars = self._dollars_of(model, usage)
+            if dollars is None:
+                raise BoundReached(FailureReason.MAX_RUN_COST_USD, _unpriced(model))
+            total += dollars
+        return round(total, 9)
 
-    def _cost(self, model: str, usage: Usage) -> float:
+    def _dollars_of(self, model: str, usage: Usage) -> float | None:
+        """Return what a call costs by its tokens, or else by the call; None where nobody knows."""
         assert self._prices is not None
         cost = self._prices.cost(model, usage)
-        if cost is None:
-            raise BoundReached(FailureReason.MAX_RUN_COST_USD, _unpriced(model))
-        return cost.total_usd
+        return self._calls.get(model) if cost is None else cost.total_usd
 
 
 def _tokens(usages: Usages) -> int:
@@ -143,6 +154,7 @@ def out_of_time(state: RunState, limit_s: float) -> HarnessError:
 def _unpriced(model: str) -> ConfigError:
     return ConfigError(
         f"nobody knows what the model {model!r} costs, and max_run_cost_usd bounds the cost of a run",
-        where="Harness(prices=...)",
-        fix=f"prices=PRICES.with_prices(Price({model!r}, 0, 0, source='my own machine', as_of='2026-11-21'))",
+        where="Routing(prices=...)",
+        fix="Harness(..., layers={'route': Routing(prices=PRICES.with_prices("
+        f"Price({model!r}, 0, 0, source='my own machine', as_of='2026-11-21')))}})",
     )

@@ -20,6 +20,7 @@ from .constrain import Toolbox
 from .degrade.backoff import Backoff
 from .degrade.failure import named
 from .degrade.ladder import Endpoint, FallBack, Ladder, Retry
+from .degrade.messages import Messages
 from .eager import within
 from .foreign import cancels_us
 from .parts import Parts
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .degrade.breaker import Permit
     from .guarded_stream import GuardedStream
     from .journal import Journal
+    from .routing.tiers import ModelCall
 
 Value = TypeVar("Value")
 
@@ -57,22 +59,36 @@ class Calling:
         self._parts, self._journal, self._toolbox = parts, journal, toolbox
         self._streaming = streaming
         self._options = options_of(parts.config, parts.schema)
-        self._place: tuple[Endpoint, bool] | None = None
+        self._place: tuple[Endpoint, bool] | None
         self._asked = Options()
         self._refits = parts.context is not None and parts.context.trims_growth
-        delay_s = parts.config.retry_delay_seconds
-        self._ladder = Ladder(
-            parts.endpoints,
-            random=parts.random,
-            retries=parts.config.max_retries,
-            backoff=parts.backoff or Backoff(base_s=delay_s, jitter_s=delay_s),
-            fallen=journal.state.fallen,
-            retried=journal.state.retried,
-        )
         self._bounds = bounds
         self._arriving: ChunkCollector | None = None
+        degrade, delay_s = parts.degrade, parts.config.retry_delay_seconds
+        self._breaker = None if degrade is None else degrade.breaker
+        self._messages = Messages() if degrade is None else degrade.messages
+        self._backoff = (degrade and degrade.backoff) or Backoff(base_s=delay_s, jitter_s=delay_s)
+        self.aim(parts.endpoints)
         self._answers: dict[str, tuple[Prompt, Completion]] = {}
         self._wanted: tuple[int, str] | None = None
+
+    def aim(self, endpoints: tuple[Endpoint, ...], tier: ModelCall | None = None) -> None:
+        """Ask these from now on.
+
+        Args:
+            endpoints: the wanted model, then the fallbacks.
+            tier: what the wanted model is asked with; None asks as the settings say.
+        """
+        parts, state = self._parts, self._journal.state
+        self._tier, self._place = tier, None
+        self._ladder = Ladder(
+            endpoints[:1] if parts.degrade is None else endpoints,
+            random=parts.random,
+            retries=0 if parts.degrade is None else parts.config.max_retries,
+            backoff=self._backoff,
+            fallen=state.fallen,
+            retried=state.retried,
+        )
 
     @property
     def degraded(self) -> bool:
@@ -137,8 +153,8 @@ class Calling:
         """Return what the user is told of a degraded answer."""
         age_s = self._journal.state.stale_age_s
         if age_s is not None:
-            return self._parts.messages.saved(age_s)
-        return self._parts.messages.degraded(model)
+            return self._messages.saved(age_s)
+        return self._messages.degraded(model)
 
     # --- one call ---
 
@@ -147,6 +163,7 @@ class Calling:
         place = endpoint, state.repairs > 0
         if place != self._place:
             options = self._options(state.repairs > 0)
+            options = options if self._tier is None else self._tier.options(options)
             model = endpoint.model or endpoint.provider.model or options.model
             self._place, self._asked = place, replace(options, model=model)
         return Prompt(tuple(state.messages), self._toolbox.specs, self._asked)
@@ -168,9 +185,9 @@ class Calling:
             assert state.request is not None
             await parts.limiter.acquire(state.request.user or state.session_id)
             await self._journal.tell(EventKind.RATE_LIMIT_ACQUIRED, session_id=state.session_id)
-        if parts.breaker is None:
+        if self._breaker is None:
             return await self._answered(endpoint, prompt, key, None)
-        async with parts.breaker.guard(endpoint.name) as permit:
+        async with self._breaker.guard(endpoint.name) as permit:
             return await self._answered(endpoint, prompt, key, permit)
 
     async def _answered(

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
-from typing import Any
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
 
 from ..domain.event import Event, EventKind
 from ..domain.prompt import Prompt
@@ -23,6 +24,7 @@ from .acting import Acting, Halt
 from .bounds import BoundReached, Bounds, out_of_time
 from .calling import Calling
 from .degrade.failure import reason
+from .foreign import said
 from .journal import Journal, Listener
 from .memory import Memory
 from .normalize import refusal
@@ -30,11 +32,12 @@ from .observations import LLM_CALL, llm_call
 from .owner import owned_by
 from .parts import Parts
 from .progress import going_round
-from .prompt import opening
-from .repair import complaint
 from .state import RunState, Step
-from .validate import Check, check
+from .validate import Check
 from .written import read
+
+if TYPE_CHECKING:
+    from .climbing import Climbing
 
 
 class Orchestrator:
@@ -145,6 +148,7 @@ class Run:
         )
         self.memory = Memory(parts.store, parts.memory, self.journal)
         self.started_s = parts.clock.now()
+        self.climbing: Climbing | None = None
         self.steps = {
             Step.PREPARE: self.prepare,
             Step.ASK: self.ask,
@@ -176,21 +180,36 @@ class Run:
     def equip(self) -> None:
         """Make what asks and what acts, as the state has them now."""
         parts, state = self.parts, self.state
-        bound = parts.constraints is not None or parts.toolbox.counts
-        toolbox = parts.toolbox.session(parts.constraints, state.charges) if bound else parts.toolbox
+        bound = parts.constrain is not None or parts.toolbox.counts
+        toolbox = parts.toolbox.session(parts.constrain, state.charges) if bound else parts.toolbox
         self.calling = Calling(
             parts, self.journal, toolbox, streaming=self.journal.listened, bounds=self.bounds
         )
         self.acting = Acting(parts, self.journal, toolbox)
+        if parts.routes is not None:
+            from .climbing import Climbing
+
+            self.climbing = Climbing(parts, parts.routes, self.journal)
+            self.aim()
+
+    def aim(self) -> None:
+        """Ask the tier that the state is at."""
+        if self.climbing is not None and self.state.plan:
+            self.climbing.enter()
+            self.calling.aim(self.climbing.endpoints, self.climbing.call)
 
     async def finish(self) -> LLMResult:
         """Take step after step, until the end or the deadline."""
         limit_s = self.parts.config.max_run_seconds
-        if limit_s is None:
-            while (step := self.state.next_step) is not Step.STOP:
-                await self.steps[step]()
-        else:
-            await self.finish_within(limit_s)
+        try:
+            if limit_s is None:
+                while (step := self.state.next_step) is not Step.STOP:
+                    await self.steps[step]()
+            else:
+                await self.finish_within(limit_s)
+        finally:
+            if self.climbing is not None:
+                self.climbing.close()
         assert self.state.outcome is not None
         return self.state.outcome
 
@@ -217,22 +236,32 @@ class Run:
         assert self.state.request is not None
         request, parts = self.state.request, self.parts
         notes: dict[str, Any] = {}
+        task = None
         refused = refusal(request)
         if parts.guardrails is not None and refused is None:
             request = replace(request, text=parts.guardrails.input(request.text))
             refused = refusal(request)
-        if parts.normalizer is not None and refused is None:
-            admission = parts.normalizer.admit(request)
+        if parts.normalize is not None and refused is None:
+            admission = parts.normalize.admit(request)
             request, refused = admission.request, admission.refusal
             hits = [hit.facts() for hit in admission.hits]
             await self.journal.tell(EventKind.NORMALIZE, changes=list(admission.changes), hits=hits)
             notes |= {"changes": list(admission.changes)} if admission.changes else {}
             notes |= {"injections": hits} if hits else {}
+            if admission.document.kind is not None:
+                notes["document"] = asdict(admission.document)
+                task = admission.document.route
         if refused is not None:
             await self.fail(FailureReason.INVALID_REQUEST, refused, **notes)
             return
+        if self.climbing is not None:
+            spent = await self.climbing.begin(request, task)
+            if spent is not None:
+                await self.fail(FailureReason.BUDGET_SPENT, spent, **notes)
+                return
+            self.aim()
         earlier = await self.memory.recall(self.state)
-        messages = opening(request, system=parts.system, schema=parts.schema, history=earlier)
+        messages = parts.prompt(request, system=parts.system, schema=parts.schema, history=earlier)
         if parts.context is not None:
             try:
                 done = await parts.context.assemble(Prompt(messages, parts.toolbox.specs))
@@ -251,7 +280,7 @@ class Run:
             await self.stop(FailureReason.MAX_ITERATIONS, "max_iterations", limit)
             return
         if self.parts.config.stop_when_stuck and going_round(self.state.turns):
-            await self.fail(FailureReason.NO_PROGRESS, _stuck(self.state))
+            await self.give_up(FailureReason.NO_PROGRESS, _stuck(self.state))
             return
         try:
             failure = await self.calling.ask()
@@ -262,7 +291,7 @@ class Run:
             await self.fail(bound.reason, bound.error)
             return
         if failure is not None:
-            await self.fail(reason(failure), failure)
+            await self.give_up(reason(failure), failure)
             return
         if self.state.proposed:
             await self.memory.save(self.state.last.message)
@@ -294,28 +323,65 @@ class Run:
                 await self.fail(kind, _unfit(state, guarded.problem), partial=guarded.text)
                 return
             text = guarded.text
-        checked = check(text, parts.schema, parts.validators)
+        checked = self.validated(text)
         if checked.valid:
-            await self.succeed(text, checked)
+            await self.judge(text, checked)
             return
         if not state.rejected:  # else an earlier process said so, and got no further
             facts = {"call": state.calls, "problems": checked.problems}
             await self.journal.record(EventKind.VALIDATION_FAILED, **facts)
-        if state.repairs >= parts.config.max_retries:
-            await self.fail(FailureReason.VALIDATION, _exhausted(state, checked))
+        if parts.repair is None or state.repairs >= parts.config.max_retries:
+            await self.give_up(FailureReason.VALIDATION, _exhausted(state, checked))
             return
-        asked = complaint(checked.problems)
+        asked = parts.repair(checked.problems)
         await self.journal.record(EventKind.REPAIR, retry=state.retries + 1, prompt=asked)
         await parts.clock.sleep(parts.config.retry_delay_seconds)
 
+    def validated(self, text: str) -> Check:
+        """Return what the validate layer says; without one every text is accepted as it is."""
+        parts = self.parts
+        return Check(text) if parts.validate is None else parts.validate(text, parts.schema, parts.validators)
+
+    async def judge(self, text: str, checked: Check) -> None:
+        """Take a valid answer, or ask a better model where it is not good enough."""
+        score, facts = await self.scored(checked.value)
+        if self.climbing is not None and await self.climbing.climbs(score, **facts):
+            self.aim()
+            return
+        if self.climbing is not None:
+            facts = {**self.climbing.ending(score), **facts}
+        await self.succeed(text, checked, score, facts)
+
+    async def scored(self, value: Any) -> tuple[float | None, dict[str, Any]]:
+        """Return how good a valid answer is, and facts about it; a score that fails is none."""
+        if self.parts.score is None:
+            return None, {}
+        assert self.state.request is not None
+        try:
+            quality = self.parts.score(self.state.request, value)
+            if isawaitable(quality):
+                quality = await quality
+            score, facts = quality if isinstance(quality, tuple) else (quality, {})
+            return None if score is None else float(score), dict(facts)
+        except Exception as error:  # noqa: BLE001 - users write it, and the answer is valid without it
+            return None, {"score_error": said(error)}
+
+    async def give_up(self, reason: FailureReason, error: HarnessError) -> None:
+        """Ask a better model where there is one, or end with what there is."""
+        if self.climbing is not None and await self.climbing.climbs(None, error):
+            self.aim()
+            return
+        await self.fail(reason, error)
+
     # --- the ends ---
 
-    async def succeed(self, text: str, checked: Check) -> None:
+    async def succeed(self, text: str, checked: Check, score: float | None, facts: Mapping[str, Any]) -> None:
         """End with an accepted answer."""
-        await self.calling.keep()
+        if not facts.get("needs_review"):
+            await self.calling.keep()
         await self.memory.save(self.state.last.message)
         await self.memory.remember(self.state)
-        await self.end(text, success=True, value=checked.value, edits=checked.edits)
+        await self.end(text, success=True, score=score, value=checked.value, edits=checked.edits, **facts)
 
     async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:
         """End at a limit of the settings."""
@@ -329,11 +395,14 @@ class Run:
     async def fail(self, reason: FailureReason, error: HarnessError, **facts: Any) -> None:
         """End without an accepted answer."""
         facts |= {"failure_reason": reason.value, "layer": reason.layer, "error": error}
+        if self.climbing is not None:
+            facts |= self.climbing.ending(None, error)
         is_json = self.parts.schema is not None
         partial = self.calling.partial or self.state.last.text
         content = facts["partial"] if "partial" in facts else self.shown(partial, is_json=is_json)
-        wait_s = error.retry_after_s if isinstance(error, ProviderError) else None
-        facts["user_message"] = self.parts.messages.failed(reason, retry_after_s=wait_s)
+        if self.parts.degrade is not None:
+            wait_s = error.retry_after_s if isinstance(error, ProviderError) else None
+            facts["user_message"] = self.parts.degrade.messages.failed(reason, retry_after_s=wait_s)
         if reason.is_limit and (found := self.state.found):
             facts["tool_results"] = [{**each, "text": self.shown(each["text"])} for each in found]
         if isinstance(error, ProviderError):
@@ -345,7 +414,7 @@ class Run:
         guardrails = self.parts.guardrails
         return text if guardrails is None else guardrails.output(text, is_json=is_json).text
 
-    async def end(self, content: str, *, success: bool, **facts: Any) -> None:
+    async def end(self, content: str, *, success: bool, score: float | None = None, **facts: Any) -> None:
         """Write down the result."""
         state, calling = self.state, self.calling
         accepted = (
@@ -370,6 +439,7 @@ class Run:
             ttft_ms=state.last.timing.ttft_ms or 0.0,
             success=success,
             retries=state.retries,
+            score=score,
             metadata={
                 "session_id": state.session_id,
                 "attempts": state.attempts + accepted,

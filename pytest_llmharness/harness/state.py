@@ -51,6 +51,14 @@ class RunState:
         turns: the last answers of the run with what came of them, for the no-progress check.
         tried: the endpoints that were asked, in order.
         fallen, retried: endpoints given up, and retries at the one in use.
+        plan, rung: the tiers this run may ask, from the first, and the place of the one in use.
+        rung_began: model calls and tokens of the run when it came to this tier.
+        tokens_expected: the estimate of the input's tokens, for what a call may cost.
+        tries: what came of the tiers that were left.
+        kept, kept_score, kept_tier, kept_facts: the best answer that was not good enough.
+        dropped: whether the budget left out a tier that the run might have asked.
+        settled: the tier of that answer, where the run ends with it; "" else.
+        base: how many messages stood there before the answers to the question at hand.
         cached, stale_age_s: whether a kept answer was used; its age where it was past its time.
         spent: what each call took, with the model that was asked.
         notes: what preparing the request found, for the result's metadata.
@@ -81,6 +89,18 @@ class RunState:
     tried: list[str] = field(default_factory=list)
     fallen: int = 0
     retried: int = 0
+    plan: tuple[str, ...] = ()
+    rung: int = 0
+    rung_began: tuple[int, Usage] = (0, Usage())
+    tokens_expected: int = 0
+    tries: list[dict[str, Any]] = field(default_factory=list)
+    kept: Completion | None = None
+    kept_score: float | None = None
+    kept_tier: str = ""
+    kept_facts: Mapping[str, Any] = field(default_factory=dict)
+    dropped: bool = False
+    settled: str = ""
+    base: int = 0
     cached: bool = False
     stale_age_s: float | None = None
     asked: str = ""
@@ -155,13 +175,21 @@ def _started(state: RunState, data: Mapping[str, Any]) -> None:
     state.prepared = state.answered = state.effects = False
     state.attempts, state.turns, state.tried, state.notes = [], [], [], {}
     state.fallen, state.retried, state.cached, state.stale_age_s = 0, 0, False, None
+    if state.plan:
+        state.plan, state.tries, state.kept, state.settled = (), [], None, ""
     state.spent = []
 
 
 def _prepared(state: RunState, data: Mapping[str, Any]) -> None:
     state.messages, state.notes = list(data["messages"]), dict(data.get("notes", {}))
-    state.opened = len(state.messages)
+    state.opened = state.base = len(state.messages)
     state.prepared = True
+
+
+def _routed(state: RunState, data: Mapping[str, Any]) -> None:
+    state.plan, state.rung, state.rung_began = tuple(data["tiers"]), 0, (0, Usage())
+    state.tokens_expected, state.dropped = data["tokens_in"], bool(data["dropped"])
+    state.tries, state.kept, state.kept_score, state.kept_facts, state.settled = [], None, None, {}, ""
 
 
 def _asked(state: RunState, data: Mapping[str, Any]) -> None:
@@ -214,6 +242,7 @@ def _executed(state: RunState, data: Mapping[str, Any]) -> None:
     state.messages.append(state.last.message)
     state.messages += answers
     state.depth += 1
+    state.base = len(state.messages)
     state.proposed, state.begun, state.results, state.answered = (), set(), {}, False
 
 
@@ -227,6 +256,25 @@ def _repairing(state: RunState, data: Mapping[str, Any]) -> None:
     state.retries += 1
     state.repairs += 1
     state.answered = False
+
+
+def _escalated(state: RunState, data: Mapping[str, Any]) -> None:
+    made = {name: data[name] for name in ("tier", "model", "score", "cost_usd", "problem")}
+    state.note("escalated", **made)
+    state.tries.append(made)
+    if data["keep"]:
+        state.kept, state.kept_score, state.kept_facts = state.last, data["score"], dict(data["facts"])
+        state.kept_tier = data["tier"]
+    # Rounds of tools stay, for they may have had effects; the answers and repairs after them go.
+    del state.messages[state.base :]
+    state.rejected, state.turns, state.proposed = False, [], ()
+    if data["to"] is None:
+        assert state.kept is not None
+        state.last, state.answered, state.settled = state.kept, True, state.kept_tier
+        return
+    state.rung, state.rung_began = data["rung"], (state.calls, state.usage)
+    state.answered, state.repairs, state.fallen, state.retried = False, 0, 0, 0
+    state.retries += 1
 
 
 def _completed(state: RunState, data: Mapping[str, Any]) -> None:
@@ -251,6 +299,7 @@ def _uncharge(charges: list[Charge], tool: str) -> None:
 
 _CHANGES: Mapping[EventKind, Callable[[RunState, Mapping[str, Any]], None]] = {
     EventKind.ORCHESTRATE_START: _started,
+    EventKind.ROUTED: _routed,
     EventKind.CONTEXT: _prepared,
     EventKind.PROVIDER_CALL: _asked,
     EventKind.PROVIDER_ANSWER: _answered,
@@ -259,6 +308,7 @@ _CHANGES: Mapping[EventKind, Callable[[RunState, Mapping[str, Any]], None]] = {
     EventKind.TOOL_RESULT: _executed,
     EventKind.VALIDATION_FAILED: _rejected,
     EventKind.REPAIR: _repairing,
+    EventKind.ESCALATED: _escalated,
     EventKind.ORCHESTRATE_COMPLETE: _completed,
     EventKind.RESUMED: _resumed,
 }

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("page", ["normalize", "constrain", "gate", "degrade", "state"])
+@pytest.mark.parametrize("page", ["normalize", "constrain", "gate", "route", "degrade", "state"])
 def test_a_page_says_what_is_true(page: str) -> None:
     """Its code runs as it stands, and every test it names is there."""
     text = (ROOT / "docs" / "layers" / f"{page}.md").read_text(encoding="utf-8")

@@ -29,7 +29,7 @@ from pytest_llmharness.domain.prompt import Prompt
 from pytest_llmharness.domain.usage import Usage
 from pytest_llmharness.errors import ConfigError
 from pytest_llmharness.harness.guardrails import Guardrails
-from pytest_llmharness.harness.routing.prices import PRICES, Price
+from pytest_llmharness.harness.routing import PRICES, ModelTier, Price, Routing
 
 Face = Callable[[Harness, Any], LLMResult]
 
@@ -92,7 +92,9 @@ class Slow:
 def test_a_model_that_hangs_is_cancelled_at_the_deadline(face: Face) -> None:
     """B3: at the virtual second, though the call itself may take longer; the user has a message."""
     provider, clock = Slow(), VirtualClock()
-    harness = Harness(provider, config=config(max_run_seconds=7), clock=clock, guardrails=Guardrails())
+    harness = Harness(
+        provider, config=config(max_run_seconds=7), clock=clock, layers={"guardrails": Guardrails()}
+    )
     result = face(harness, "go")
     assert (result.metadata["failure_reason"], clock.now(), provider.cancelled) == ("max_run_seconds", 7, 1)
     assert result.metadata["layer"] == "orchestrate"
@@ -160,7 +162,7 @@ def test_tools_are_cancelled_and_what_they_left_open_is_named(
         tools=[look, transfer],
         session_log=log,
         config=config(max_run_seconds=4),
-        guardrails=Guardrails(),
+        layers={"guardrails": Guardrails()},
         clock=clock,
     )
     result = face(harness, Request("go", session_id="s"))
@@ -330,7 +332,8 @@ def test_a_resumed_run_goes_on_counting() -> None:
 
 # --- money ---
 
-PAID = PRICES.with_prices(Price("dear", 1000.0, 2000.0, source="test", as_of="2026-11-21"))
+TABLE = PRICES.with_prices(Price("dear", 1000.0, 2000.0, source="test", as_of="2026-11-21"))
+PAID: Any = {"route": Routing(prices=TABLE)}
 
 
 def test_no_call_is_made_that_could_cost_too_much(face: Face) -> None:
@@ -339,7 +342,7 @@ def test_no_call_is_made_that_could_cost_too_much(face: Face) -> None:
     provider = ScriptedProvider(
         [used(200, 100, ToolCall("look", id=f"c{n}")) for n in range(9)], model="dear"
     )
-    result = face(Harness(provider, tools=[look], config=settings, prices=PAID), "go")
+    result = face(Harness(provider, tools=[look], config=settings, layers=PAID), "go")
     assert (result.metadata["failure_reason"], len(provider.prompts)) == ("max_run_cost_usd", 2)
     assert "$0.8" in result.metadata["error"].what
     assert result.content == "So far."
@@ -349,17 +352,19 @@ def test_an_answer_that_cost_too_much_ends_the_run(face: Face) -> None:
     """B3: and its text is kept."""
     settings = config(max_run_cost_usd=1.0, max_tokens=100)
     provider = ScriptedProvider([used(2000, 100)], model="dear")
-    result = face(Harness(provider, config=settings, prices=PAID), "go")
+    result = face(Harness(provider, config=settings, layers=PAID), "go")
     assert (result.metadata["failure_reason"], result.content) == ("max_run_cost_usd", "So far.")
 
 
 def test_each_model_has_its_price() -> None:
     """A fallback that costs nothing may go on where the wanted one was too dear to be asked twice."""
-    prices = PAID.with_prices(Price("mine", 0, 0, source="my own machine", as_of="2026-11-21"))
+    prices = TABLE.with_prices(Price("mine", 0, 0, source="my own machine", as_of="2026-11-21"))
     dear = ScriptedProvider([used(300, 100, ToolCall("look")), fault.refuse_connection()], model="dear")
     mine = ScriptedProvider([used(9000, 9000)], model="mine")
     settings = config(max_run_cost_usd=1.0, max_tokens=50, max_retries=0)
-    result = Harness(dear, fallbacks=[mine], tools=[look], config=settings, prices=prices).run("go")
+    result = Harness(
+        dear, fallbacks=[mine], tools=[look], config=settings, layers={"route": Routing(prices=prices)}
+    ).run("go")
     assert result.success
     assert result.metadata["degraded"]
 
@@ -368,7 +373,7 @@ def test_a_model_without_a_price_is_refused_at_the_door() -> None:
     """A budget in dollars that could not be kept is no budget: the error is an edit to paste."""
     with pytest.raises(ConfigError, match="'unheard-of'") as caught:
         Harness(ScriptedProvider([], model="unheard-of"), config=config(max_run_cost_usd=1.0))
-    assert "PRICES.with_prices(Price('unheard-of'" in caught.value.fix
+    assert "Price('unheard-of'" in caught.value.fix
 
 
 def test_a_kept_answer_costs_nothing(face: Face) -> None:
@@ -381,3 +386,21 @@ def test_a_kept_answer_costs_nothing(face: Face) -> None:
     assert face(kept, "go").success
     harness = Harness(ScriptedProvider([]), cache=cache, clock=clock, config=HarnessConfig(max_run_tokens=0))
     assert face(harness, "go").content == "kept"
+
+
+def test_a_tier_costs_what_its_table_says() -> None:
+    """A16, B3: by the call where no token has a price; the climb to a dear one is not paid for."""
+    tiers = {"fast": ModelTier("small", 512, 0.0), "best": ModelTier("big", 512, 0.5)}
+    provider = ScriptedProvider(["no JSON"] * 9)
+    settings = config(max_run_cost_usd=1.0, max_retries=1, retry_delay_seconds=0)
+    harness = Harness(provider, tiers=tiers, schema={"type": "object"}, config=settings)
+    result = harness.run(Request("go", metadata={"tier": "fast"}))
+    assert [prompt.options.model for prompt in provider.prompts] == ["small", "small", "big", "big"]
+    assert result.metadata["failure_reason"] == "validation_failed_after_retries"
+    provider = ScriptedProvider(["no JSON"] * 9)
+    harness = Harness(
+        provider, tiers=tiers, schema={"type": "object"}, config=settings.changed(max_run_cost_usd=0.9)
+    )
+    result = harness.run(Request("go", metadata={"tier": "fast"}))
+    assert [prompt.options.model for prompt in provider.prompts] == ["small", "small", "big"]
+    assert result.metadata["failure_reason"] == "max_run_cost_usd"

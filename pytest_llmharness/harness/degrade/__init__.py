@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .ladder import Ladder as Ladder
     from .ladder import Retry as Retry
     from .ladder import Step as Step
+    from .layer import Degrade as Degrade
     from .messages import Messages as Messages
     from .messages import duration as duration
     from .stale import stale_answer as stale_answer
@@ -45,6 +46,7 @@ _HOMES = {
     "Ladder": "ladder",
     "Retry": "ladder",
     "Step": "ladder",
+    "Degrade": "layer",
     "Messages": "messages",
     "duration": "messages",
     "stale_answer": "stale",
@@ -55,6 +57,7 @@ __all__ = [
     "Breaker",
     "BreakerSettings",
     "Change",
+    "Degrade",
     "Endpoint",
     "FallBack",
     "GiveUp",

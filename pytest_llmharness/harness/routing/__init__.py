@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .router import RoutingRules as RoutingRules
     from .router import Signals as Signals
     from .router import expected_cost as expected_cost
+    from .routing import Routes as Routes
+    from .routing import Routing as Routing
     from .tasks import TASK_TIERS as TASK_TIERS
     from .tasks import TaskRules as TaskRules
     from .tasks import route_task as route_task
@@ -56,6 +58,7 @@ _NAMES = {
     "judging": ("EscalationRules", "climbs_after", "maybe_escalate"),
     "prices": ("PRICES", "Price", "PriceTable"),
     "router": ("Plan", "Router", "RoutingRules", "Signals", "expected_cost"),
+    "routing": ("Routes", "Routing"),
     "tasks": ("TASK_TIERS", "TaskRules", "route_task"),
     "tiers": ("DEFAULT_TIERS", "ModelCall", "ModelTier", "Tiers"),
 }
@@ -82,6 +85,8 @@ __all__ = [
     "Price",
     "PriceTable",
     "Router",
+    "Routes",
+    "Routing",
     "RoutingRules",
     "Signals",
     "Spending",

@@ -49,7 +49,7 @@ def score_extraction(
 
     Args:
         expected: the fields there should be, with their values.
-        actual: what was extracted.
+        actual: what was extracted, as a value or as JSON text.
         weights: how much a field counts; 1.0 where it is not named.
         extra_weight: how much an unexpected field counts; 0 forgives it.
 
@@ -58,6 +58,7 @@ def score_extraction(
     """
     weights = dict(weights or {})
     _check(expected, weights, extra_weight)
+    actual = _read(actual)
     is_object = isinstance(actual, Mapping)
     found: Mapping[str, Any] = actual if is_object else {}
     scores = field_scores(expected, found) if is_object else dict.fromkeys(expected, 0.0)
@@ -92,10 +93,16 @@ def value_of(result: LLMResult) -> Any:
     """Return a result's validated value, or its content read as JSON; text that is none stays text."""
     if "value" in result.metadata and not isinstance(result.metadata["value"], str):
         return result.metadata["value"]
+    return _read(result.content)
+
+
+def _read(value: Any) -> Any:
+    if not isinstance(value, str | bytes):
+        return value
     try:
-        return json.loads(result.content)
+        return json.loads(value)
     except (ValueError, RecursionError):
-        return result.content
+        return value
 
 
 def _check(expected: Mapping[str, Any], weights: Mapping[str, float], extra_weight: float) -> None:
