@@ -334,7 +334,8 @@ class Run:
             await self.give_up(FailureReason.VALIDATION, _exhausted(state, checked))
             return
         asked = parts.repair(checked.problems)
-        await self.journal.record(EventKind.REPAIR, retry=state.retries + 1, prompt=asked)
+        facts = {"retry": state.retries + 1, "prompt": asked, "places": checked.places}
+        await self.journal.record(EventKind.REPAIR, **facts)
         await parts.clock.sleep(parts.config.retry_delay_seconds)
 
     def validated(self, text: str) -> Check:

@@ -252,7 +252,7 @@ def _rejected(state: RunState, data: Mapping[str, Any]) -> None:
 
 
 def _repairing(state: RunState, data: Mapping[str, Any]) -> None:
-    state.messages.extend(repair_messages(state.last, data["prompt"]))
+    state.messages.extend(repair_messages(state.last, data["prompt"], data.get("places", ())))
     state.retries += 1
     state.repairs += 1
     state.answered = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -27,11 +27,13 @@ class Check:
         value: the value that was accepted.
         problems: what is wrong with the answer, a line each.
         edits: what was mended in the notation of an accepted answer, or passed around it.
+        places: the characters of the answer where what is wrong begins, as far as that is known.
     """
 
     value: Any
     problems: tuple[str, ...] = ()
     edits: tuple[Edit, ...] = ()
+    places: tuple[int, ...] = ()
 
     @property
     def valid(self) -> bool:
@@ -66,16 +68,27 @@ def check(text: str, schema: Schema | None, validators: Iterable[Validator] = ()
 def _read(text: str, schema: Schema) -> Check:
     verdict = schema.check(text)
     if verdict.valid or verdict.violations[0].keyword != "json":
-        return _judged(verdict)
+        return replace(_judged(verdict), places=_places(verdict, text))
     from ..parsing import repair_json
 
     try:
         repaired = repair_json(_thinking_separator().parse(text).text)
     except (CoreMissing, UnrepairableJSON):
-        return _judged(verdict)
+        return replace(_judged(verdict), places=_places(verdict, text))
     if repaired.doubts:
         return Check(None, (_doubtful(repaired.doubts),))
     return _judged(schema.check_value(repaired.value), repaired.edits)
+
+
+def _places(verdict: Verdict, text: str) -> tuple[int, ...]:
+    """Return where the first faults begin, in characters; how long the answer is decides if anyone asks."""
+    if verdict.valid:
+        return ()
+    spans = [fault.span for fault in verdict.violations[:_SHOWN_DOUBTS] if fault.span is not None]
+    if not spans or text.isascii():
+        return tuple(start for start, _ in spans)
+    data = text.encode("utf-8", "surrogatepass")
+    return tuple(len(data[:start].decode("utf-8", "ignore")) for start, _ in spans)
 
 
 def _judged(verdict: Verdict, edits: tuple[Edit, ...] = ()) -> Check:

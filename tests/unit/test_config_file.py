@@ -316,6 +316,20 @@ def test_the_file_names_the_models_and_the_log(write: Write, tmp_path: Path) -> 
     assert (parts.system, parts.log is not None) == ("Be kind.", True)
 
 
+def test_a_path_in_the_file_is_seen_from_the_file(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is the same one from wherever the program was started."""
+    path = write("session_log: sessions.db\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for name in (path, Path("..") / path.name):
+        Harness.from_config(name, provider=ScriptedProvider(["done"])).run("go")
+    assert [found.name for found in elsewhere.iterdir()] == []
+    assert (tmp_path / "sessions.db").exists()
+
+
 def test_without_a_provider_the_file_is_not_enough(write: Write) -> None:
     """The error says both ways to name one."""
     with pytest.raises(ConfigError, match="names no provider") as caught:

@@ -104,6 +104,7 @@ class SqliteSessionLog:
             await self.append(session_id, seq + len(events) - 1, events[-1])
 
     async def _append(self, row: Row) -> None:
+        self._check(row[0])
         if self._power:
             await self._in_a_group(row)
         elif self._lock.acquire(blocking=False):
@@ -117,7 +118,12 @@ class SqliteSessionLog:
             await asyncio.to_thread(self._insert_patiently, row)
 
     async def read(self, session_id: str, after: int = -1) -> AsyncIterator[tuple[int, Event]]:
-        """Yield (seq, event) in order, from the event that follows `after`."""
+        """Yield (seq, event) in order, from the event that follows `after`.
+
+        Raises:
+            SessionLogError: the file cannot be read, or no session can have this name.
+        """
+        self._check(session_id)
         while True:
             rows = self._select(session_id, after)
             for seq, kind, data in rows:
@@ -133,6 +139,14 @@ class SqliteSessionLog:
                 self._connection.close()
                 self._connection = None
                 self._next.clear()
+
+    def _check(self, session_id: str) -> None:
+        if not _is_utf8(session_id):
+            raise SessionLogError(
+                f"no session can have the name {session_id!r}: it is no text that can be written",
+                where=self._path,
+                fix="give session ids without lone surrogates, such as 16 hexadecimal digits",
+            )
 
     def _text(self, event: Event) -> str:
         try:
