@@ -10,6 +10,7 @@ from .limiter import LimiterContract
 from .note_store import NoteStoreContract
 from .provider import ProviderContract
 from .session_log import SessionLogContract
+from .tool import ToolContract
 from .tracer import TracerContract
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "NoteStoreContract",
     "ProviderContract",
     "SessionLogContract",
+    "ToolContract",
     "TracerContract",
 ]

@@ -61,6 +61,11 @@ class Acting:
         spent = journal.state.charges
         self._account = Account(allowances, clock=parts.clock, history=spent) if allowances else None
 
+    @property
+    def offered(self) -> tuple[ToolSpec, ...]:
+        """The tools that the model is told of."""
+        return self._toolbox.specs
+
     async def round(self) -> Halt | None:
         """Answer every call of the last answer; return why that cannot be done, or None."""
         # Taken now: with the last result the round is over, and the state forgets its calls.
@@ -101,6 +106,8 @@ class Acting:
         if parts.gate is not None:
             session_id = self._journal.state.session_id
             decision = await parts.gate.decide(call, spec, session_id=session_id, account=self._account)
+            if self._journal.observed:
+                await self._journal.tell(EventKind.GATE, **decision.facts)
             if decision.verdict != "run":
                 self._toolbox.release(charge)
             if decision.verdict == "pending":

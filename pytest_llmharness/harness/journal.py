@@ -55,6 +55,11 @@ class Journal:
         self._turn: asyncio.Lock | None = None
 
     @property
+    def observed(self) -> bool:
+        """Whether anybody is told of what happens."""
+        return self._observed
+
+    @property
     def listened(self) -> bool:
         """Whether somebody takes the events as they come."""
         return self._listener is not None

@@ -272,6 +272,10 @@ class Run:
             notes["context"] = [asdict(report) for report in done.steps]
         await self.journal.note(EventKind.CONTEXT, messages=messages, notes=notes)
         await self.memory.save(messages[-1])
+        if self.journal.observed:
+            tools = [spec.name for spec in self.acting.offered]
+            await self.journal.tell(EventKind.CONSTRAIN, tools=tools)
+            await self.journal.tell(EventKind.PROMPT, count=len(messages))
 
     async def ask(self) -> None:
         """Make one model call."""
@@ -324,6 +328,9 @@ class Run:
                 return
             text = guarded.text
         checked = self.validated(text)
+        if self.journal.observed:
+            rules = [edit.rule for edit in checked.edits]
+            await self.journal.tell(EventKind.PARSED, call=state.calls, mended=rules)
         if checked.valid:
             await self.judge(text, checked)
             return
@@ -346,6 +353,9 @@ class Run:
     async def judge(self, text: str, checked: Check) -> None:
         """Take a valid answer, or ask a better model where it is not good enough."""
         score, facts = await self.scored(checked.value)
+        if self.journal.observed:
+            await self.journal.tell(EventKind.VALIDATED, call=self.state.calls)
+            await self.journal.tell(EventKind.JUDGED, call=self.state.calls, score=score)
         if self.climbing is not None and await self.climbing.climbs(score, **facts):
             self.aim()
             return
