@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..domain.event import EventKind
 from ..domain.result import FailureReason
 from ..domain.tool import ToolCall, ToolSpec
+from .chaining import waits_for
 from .constrain import Toolbox
 from .foreign import said
 from .gate.budgets import Account, Charge
@@ -44,6 +45,7 @@ class _Admitted(NamedTuple):
     call: ToolCall
     spec: ToolSpec
     charge: Charge
+    quota: Charge | None = None
 
 
 class Acting:
@@ -82,6 +84,8 @@ class Acting:
             if isinstance(decided, _Admitted):
                 admitted.append(decided)
             held = held or (decided if isinstance(decided, Halt) else None)
+        if held is not None:
+            admitted = self._free(admitted, undecided)
         await self._together(admitted)
         return held
 
@@ -119,35 +123,73 @@ class Acting:
             if decision.refusal is not None:
                 await self._refuse(position, call, decision.refusal)
                 return None
-            call, charge = decision.call, decision.charge or charge
-        return _Admitted(position, call, spec, charge)
+            return _Admitted(position, decision.call, spec, decision.charge or charge, charge)
+        return _Admitted(position, call, spec, charge, charge)
 
     async def _refuse(self, position: int, call: ToolCall, refused: Refusal) -> None:
         await self._journal.tell(EventKind.REFUSED, tool=call.name, id=call.id, **refused.facts)
         await self.answer(position, call, f"Error: {refused.reason}", ok=False)
 
+    def _free(self, admitted: Sequence[_Admitted], undecided: Sequence[int]) -> list[_Admitted]:
+        """Return those that wait for none of the calls on which a person has to decide."""
+        calls = self._journal.state.proposed
+        open_ = set(undecided) - {one.position for one in admitted} - self._journal.state.results.keys()
+        free, left = list(admitted), None
+        while left != len(free):
+            left = len(free)
+            held = [one for one in free if open_.intersection(waits_for(calls, one.spec))]
+            open_.update(one.position for one in held)
+            free = [one for one in free if one not in held]
+        for one in admitted:
+            if one not in free:
+                self._give_back(one)
+        return free
+
+    def _give_back(self, one: _Admitted) -> None:
+        """Take an admitted call that is not made off the quotas and budgets."""
+        if one.quota is not None:
+            self._toolbox.release(one.quota)
+        if self._account is not None and one.charge is not one.quota:
+            self._account.release(one.charge)
+
     # --- the effect ---
 
     async def _together(self, admitted: Sequence[_Admitted]) -> None:
+        calls = self._journal.state.proposed
         if len(admitted) <= 1:
             for one in admitted:
-                await self._run(one)
+                await self._in_turn(one, waits_for(calls, one.spec))
             return
         self._journal.take_turns()
         slots = asyncio.Semaphore(self._parts.config.tool_concurrency)
+        tasks: dict[int, asyncio.Task[None]] = {}
 
         async def run(one: _Admitted) -> None:
+            before = waits_for(calls, one.spec)
+            if others := [tasks[place] for place in before if place in tasks]:
+                await asyncio.wait(others)
             async with slots:
-                await self._run(one)
+                await self._in_turn(one, before)
 
-        tasks = [asyncio.ensure_future(run(one)) for one in admitted]
+        tasks.update((one.position, asyncio.ensure_future(run(one))) for one in admitted)
         try:
-            await asyncio.gather(*tasks)
+            await asyncio.gather(*tasks.values())
         except BaseException:
-            for task in tasks:
+            for task in tasks.values():
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
             raise
+
+    async def _in_turn(self, one: _Admitted, before: Sequence[int]) -> None:
+        """Make a call, but where one that it comes after has failed."""
+        state = self._journal.state
+        failed = next((state.proposed[place].name for place in before if place in state.unmade), None)
+        if failed is None:
+            await self._run(one)
+            return
+        self._give_back(one)
+        why = f"{one.call.name} comes after {failed}, and that failed; it was not called"
+        await self._refuse(one.position, one.call, Refusal("constrain", "after", why))
 
     async def _run(self, one: _Admitted) -> None:
         call, key = one.call, self._name(one.position)

@@ -90,7 +90,7 @@ class Orchestrator:
         if state.outcome is not None and not state.waits:
             return state.outcome
         _check_settle(state, settle)
-        return await Run(self.parts, state, None, self.bounds).resume(settle)
+        return await Run(await self._parts_now(), state, None, self.bounds).resume(settle)
 
     async def state(self, session_id: str, upto: int | None = None) -> RunState:
         """Return the session as it was after event number `upto`, or as it is.
@@ -121,7 +121,12 @@ class Orchestrator:
                 where="Request.session_id",
                 fix=f"end it first: harness.resume({request.session_id!r})",
             )
-        return await Run(self.parts, state, listener, self.bounds).start(request)
+        return await Run(await self._parts_now(), state, listener, self.bounds).start(request)
+
+    async def _parts_now(self) -> Parts:
+        live = self.parts.live_tools
+        toolbox = self.parts.toolbox if live is None else await live.now()
+        return self.parts if toolbox is self.parts.toolbox else replace(self.parts, toolbox=toolbox)
 
 
 class Run:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ..ports.store import ConversationStore
     from ..ports.tracer import Tracer
     from ..schema import Schema
+    from .discovery import LiveTools
     from .gate.decision import Gate
     from .layers import BuildPrompt, Context, Guard, Normalize, Repair, Score, Validate
     from .routing.prices import PriceTable
@@ -47,6 +48,7 @@ class Parts:
         guardrails: what may not come in or go out; None means no guard.
         context: gives the prompt what it needs to know, within its budget; None adds nothing.
         toolbox: the tools, with what a session may do with them.
+        live_tools: the tools as they are at each run; None means they never change.
         constrain: narrows the toolbox for this harness.
         system, prompt: the standing instruction, and what makes the first messages.
         routes: the tiers of models, and which is asked when; None asks the one model.
@@ -73,6 +75,7 @@ class Parts:
     guardrails: Guard | None = None
     context: Context | None = None
     toolbox: Toolbox = field(default_factory=Toolbox)
+    live_tools: LiveTools | None = None
     constrain: Constraints | None = None
     system: str | None = None
     prompt: BuildPrompt = opening

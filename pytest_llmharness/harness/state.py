@@ -43,6 +43,7 @@ class RunState:
             repairs, rounds of tool calls of the run so far.
         proposed: the calls of the last answer, in order; empty where it had none.
         begun: positions of proposed calls whose execution began.
+        unmade: positions of proposed calls that failed, or were refused.
         results: the answers to proposed calls by position.
         rejected: whether the last answer was found invalid.
         effects: whether a tool that may write was called.
@@ -78,6 +79,7 @@ class RunState:
     last: Completion = Completion()
     proposed: tuple[ToolCall, ...] = ()
     begun: set[int] = field(default_factory=set)
+    unmade: set[int] = field(default_factory=set)
     results: dict[int, Message] = field(default_factory=dict)
     answered: bool = False
     rejected: bool = False
@@ -171,7 +173,7 @@ def _started(state: RunState, data: Mapping[str, Any]) -> None:
     state.runs += 1
     state.calls = state.retries = state.repairs = state.depth = 0
     state.usage, state.last, state.outcome = Usage(), Completion(), None
-    state.proposed, state.begun, state.results = (), set(), {}
+    state.proposed, state.begun, state.results, state.unmade = (), set(), {}, set()
     state.prepared = state.answered = state.effects = False
     state.attempts, state.turns, state.tried, state.notes = [], [], [], {}
     state.fallen, state.retried, state.cached, state.stale_age_s = 0, 0, False, None
@@ -230,6 +232,8 @@ def _executing(state: RunState, data: Mapping[str, Any]) -> None:
 def _executed(state: RunState, data: Mapping[str, Any]) -> None:
     results = state.results
     results[data["position"]] = Message.tool(state.proposed[data["position"]], data["text"])
+    if not data["ok"]:
+        state.unmade.add(data["position"])
     if len(results) < len(state.proposed):
         return
     state.note("tool_calls")
@@ -244,6 +248,7 @@ def _executed(state: RunState, data: Mapping[str, Any]) -> None:
     state.depth += 1
     state.base = len(state.messages)
     state.proposed, state.begun, state.results, state.answered = (), set(), {}, False
+    state.unmade = set()
 
 
 def _rejected(state: RunState, data: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from ..harness.constrain import Constraints, Toolbox
 from ..harness.context.assembler import ContextAssembler
 from ..harness.context.settings import ContextSettings, HistoryWindow
 from ..harness.degrade.ladder import Endpoint
+from ..harness.discovery import LiveTools
 from ..harness.layers import checked
 from ..harness.normalize import Normalizer
 from ..harness.observations import SafeTracer
@@ -21,6 +22,7 @@ from .providers import make_provider
 
 if TYPE_CHECKING:
     from ..domain.request import Request
+    from ..harness.discovery import ToolSource
     from ..harness.gate.decision import Gate
     from ..harness.guardrails import Guardrails
     from ..harness.layers import Quality
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from ..ports.provider import Provider
     from ..ports.random import Random
     from ..ports.retriever import Retriever
-    from ..ports.tool import Tool
     from ..ports.tracer import Tracer
     from ..schema import Schema
 
@@ -44,7 +45,7 @@ def assembled(
     *,
     provider: Provider | str,
     fallbacks: Iterable[Provider | str],
-    tools: Iterable[Tool],
+    tools: ToolSource,
     schema: Any,
     validators: Iterable[Validator],
     config: HarnessConfig | None,
@@ -72,6 +73,13 @@ def assembled(
     layers = _layers(config, counter, retriever, checked(layers))
     routing = layers.pop("route", None)
     allowed = Constraints(allowed_tools=tuple(config.allowed_tools))
+    toolbox = Toolbox(
+        tools.given,
+        allowed,
+        clock=clock,
+        timeout_s=config.tool_timeout_seconds,
+        open_ended=tools.is_asked,
+    )
     return Parts(
         endpoints=tuple(map(Endpoint, made)),
         clock=clock,
@@ -79,7 +87,8 @@ def assembled(
         random=random or Chance(),  # noqa: S311 - for waits
         config=config,
         gate=Gate(approver=approver) if gate is None and approver is not None else gate,
-        toolbox=Toolbox(tools, allowed, clock=clock, timeout_s=config.tool_timeout_seconds),
+        toolbox=toolbox,
+        live_tools=LiveTools(tools, toolbox),
         cache=_cache(config, clock) if cache is None else cache,
         limiter=_limiter(config, clock) if limiter is None else limiter,
         schema=None if schema is None else _schema(schema),

@@ -11,12 +11,14 @@ from ..domain.event import Event
 from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..harness.config import HarnessConfig
+from ..harness.discovery import ToolSource
 from ..harness.normalize import as_request
 from ..harness.orchestrator import Orchestrator
 from .assembly import assembled
 
 if TYPE_CHECKING:
     from ..harness.batch import Progress
+    from ..harness.discovery import Tools
     from ..harness.gate.decision import Gate
     from ..harness.layers import Layers
     from ..harness.routing import ModelTier
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from ..ports.tool import Tool
     from ..ports.tracer import Tracer
     from .config_file import ConfigFile
+    from .generation import Generation, Messages
 
 
 class Harness:
@@ -51,7 +54,8 @@ class Harness:
     Args:
         provider: an object with the Provider port, or a name such as "openai" or "ollama".
         system: the standing instruction.
-        tools: what the model may call: functions decorated with `tool`, or Tool objects.
+        tools: what the model may call: functions decorated with `tool`, or Tool objects; or a function, async
+            or not, that is asked for them at each run.
         schema: what the answer must satisfy: a Schema, or whatever `Schema` takes.
         validators: functions of the validated value that return a complaint, or None to accept.
         config: the settings.
@@ -82,7 +86,7 @@ class Harness:
         provider: Provider | str,
         *,
         system: str | None = None,
-        tools: Iterable[Tool] = (),
+        tools: Tools | ToolSource = (),
         schema: Any = None,
         validators: Iterable[Validator] = (),
         config: HarnessConfig | None = None,
@@ -107,6 +111,7 @@ class Harness:
         settings = dict(locals())
         for own in ("self", "executor"):
             del settings[own]
+        settings["tools"] = self._tools = tools if isinstance(tools, ToolSource) else ToolSource(tools)
         self._orchestrator = Orchestrator(assembled(**settings | {"layers": layers or {}}))
         self._executor = executor
         self._file: ConfigFile | None = None
@@ -132,6 +137,8 @@ class Harness:
         """
         from .config_file import ConfigFile
 
+        given = parts.get("tools", ())
+        parts["tools"] = given if isinstance(given, ToolSource) else ToolSource(given)
         file = ConfigFile(path, parts)
         harness = cls(**file.arguments())
         harness._file = file
@@ -145,6 +152,22 @@ class Harness:
                 fresh = type(self)(**changed)
                 self._orchestrator = fresh._orchestrator  # noqa: SLF001 - its own class
         return self._orchestrator
+
+    def add_tools(self, *tools: Tool) -> None:
+        """Offer more tools from the next run on; runs under way keep those they began with.
+
+        Raises:
+            ConfigError: one is no tool, or has another's name.
+        """
+        self._tools.add(*tools)
+
+    def remove_tools(self, *names: str) -> None:
+        """Offer these tools no more, from the next run on.
+
+        Raises:
+            ConfigError: no tool has such a name.
+        """
+        self._tools.remove(*names)
 
     @property
     def provider(self) -> Provider:
@@ -165,6 +188,27 @@ class Harness:
         Closing the generator early cancels the model call.
         """
         return self._current().stream(as_request(request))
+
+    def generate(self, messages: Messages, *, session_id: str | None = None) -> Generation:
+        """Return the answer to a conversation as chunks of text, for `for` and for `async for`.
+
+        ```python
+        for chunk in harness.generate([{"role": "user", "content": "Tell me a story."}]):
+            print(chunk, end="")
+        ```
+
+        Args:
+            messages: the conversation, ending with the user; a text is what the user says.
+            session_id: continues a session; None starts one.
+
+        Raises:
+            ConfigError: `messages` is no conversation. What the run fails with is raised by the iteration.
+        """
+        from .generation import Generation, request_of
+
+        request, parts = request_of(messages, session_id=session_id), self._orchestrator.parts
+        final = parts.schema is None and not parts.validators and parts.routes is None
+        return Generation(lambda: self.stream(request), at_once=final)
 
     async def abatch(
         self,
