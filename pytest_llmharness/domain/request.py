@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +19,7 @@ class Request:
         session_id: continues a session; None starts one.
         metadata: JSON values, carried into the result's `metadata["request"]`; "task" says in the log
             what the run was for.
+        documents: long texts by name, from which the context layer takes what the request needs.
         user: whose request it is: what is kept for a user, of earlier sessions or on a scratchpad, is kept
             apart from others', and so is the rate limit; None is nobody's.
     """
@@ -26,4 +28,5 @@ class Request:
     history: tuple[Message, ...] = ()
     session_id: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    documents: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None

@@ -63,7 +63,7 @@ class Guard(Protocol):
 class Context(Protocol):
     """Gives the prompt what it needs to know, within its budget."""
 
-    async def assemble(self, prompt: Prompt) -> Assembled:
+    async def assemble(self, prompt: Prompt, *, documents: Mapping[str, str]) -> Assembled:
         """Return the first prompt of a run with its context."""
         ...
 

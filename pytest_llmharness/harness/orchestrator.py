@@ -23,6 +23,8 @@ from ..errors import (
 from .acting import Acting, Halt
 from .bounds import BoundReached, Bounds, out_of_time
 from .calling import Calling
+from .context.packing import context_message
+from .context.snippet import Snippet
 from .degrade.failure import reason
 from .foreign import said
 from .journal import Journal, Listener
@@ -269,12 +271,16 @@ class Run:
         messages = parts.prompt(request, system=parts.system, schema=parts.schema, history=earlier)
         if parts.context is not None:
             try:
-                done = await parts.context.assemble(Prompt(messages, parts.toolbox.specs))
+                prompt = Prompt(messages, parts.toolbox.specs)
+                done = await parts.context.assemble(prompt, documents=request.documents)
             except InvalidRequest as error:
                 await self.fail(FailureReason.INVALID_REQUEST, error, **notes)
                 return
             messages = done.prompt.messages
             notes["context"] = [asdict(report) for report in done.steps]
+        elif request.documents:  # nobody chooses, so all of it is sent
+            whole = context_message([Snippet(text, source=name) for name, text in request.documents.items()])
+            messages = (*messages[:-1], whole, messages[-1])
         await self.journal.note(EventKind.CONTEXT, messages=messages, notes=notes)
         await self.memory.save(messages[-1])
         if self.journal.observed:

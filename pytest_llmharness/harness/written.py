@@ -92,13 +92,15 @@ def _request(request: Request) -> dict[str, Any]:
         "history": [message_to_json(message) for message in request.history],
         "session_id": request.session_id,
         "metadata": json_form(request.metadata),
+        "documents": {str(name): json_form(text) for name, text in request.documents.items()},
         "user": request.user,
     }
 
 
 def _to_request(data: Mapping[str, Any]) -> Request:
     history = tuple(map(message_from_json, data["history"]))
-    return Request(data["text"], history, data["session_id"], data["metadata"], data.get("user"))
+    facts = data["text"], history, data["session_id"], data["metadata"]
+    return Request(*facts, data.get("documents", {}), data.get("user"))  # earlier versions knew neither
 
 
 def _error(error: HarnessError) -> dict[str, Any]:

@@ -42,8 +42,9 @@ def test_every_block_is_a_file_that_is_run_here() -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_script_of_the_docs_holds(script: str) -> None:
+def test_a_script_of_the_docs_holds(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As pasted, its assertions pass."""
+    monkeypatch.chdir(tmp_path)
     assert "assert " in script
     exec(compile(script, "docs", "exec"), {})
 
