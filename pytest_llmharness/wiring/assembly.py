@@ -86,7 +86,7 @@ def assembled(
         ids=ids or RandomIds(),
         random=random or Chance(),  # noqa: S311 - for waits
         config=config,
-        gate=Gate(approver=approver) if gate is None and approver is not None else gate,
+        gate=_gate(approver) if gate is None and approver is not None else gate,
         toolbox=toolbox,
         live_tools=LiveTools(tools, toolbox),
         cache=_cache(config, clock) if cache is None else cache,
@@ -163,6 +163,12 @@ def _schema(schema: Any) -> Schema:
     from ..schema import Schema
 
     return schema if isinstance(schema, Schema) else Schema(schema)
+
+
+def _gate(approver: Approver) -> Gate:
+    from ..harness.gate.decision import Gate
+
+    return Gate(approver=approver)
 
 
 def _guardrails(config: HarnessConfig) -> Guardrails | None:

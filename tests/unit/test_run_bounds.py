@@ -60,6 +60,27 @@ def look() -> str:
     return "seen, and the password"
 
 
+# --- calls and rounds ---
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason", "calls"),
+    [({"max_tool_depth": 3}, "max_tool_depth", 4), ({"max_iterations": 3}, "max_iterations", 3)],
+)
+def test_a_limit_names_itself_and_keeps_what_was_found(
+    settings: dict[str, Any], reason: str, calls: int, face: Face
+) -> None:
+    """D3, D12: exact; the error says which limit, and the result has the text and the tools' answers."""
+    script = [Completion("Let me see.", (ToolCall("look", id=f"c{n}"),), "tool_calls") for n in range(9)]
+    provider = ScriptedProvider(script)
+    result = face(Harness(provider, tools=[look], config=config(**settings), clock=VirtualClock()), "go")
+    assert (result.metadata["failure_reason"], len(provider.prompts)) == (reason, calls)
+    assert f"{reason}=3" in result.metadata["error"].what
+    assert result.content == "Let me see."
+    assert result.metadata["tool_results"] == [{"tool": "look", "text": "seen, and the password"}] * 3
+    assert "limit" in result.metadata["user_message"]
+
+
 # --- seconds ---
 
 
