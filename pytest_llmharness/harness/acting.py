@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from ..domain.event import EventKind
 from ..domain.result import FailureReason
 from ..domain.tool import ToolCall, ToolSpec
+from .admitted import Admitted
 from .chaining import waits_for
 from .constrain import Toolbox
+from .early import EarlyCalls, same
 from .foreign import said
 from .gate.budgets import Account, Charge
-from .journal import Journal
+from .journal import Journal, ended
 from .parts import Parts
-from .received import whole
+from .received import is_json_object, whole
 from .refusal import Refusal
 
 _key: ContextVar[str] = ContextVar("llmharness_idempotency_key", default="")
@@ -40,14 +42,6 @@ class Halt:
     fix: str
 
 
-class _Admitted(NamedTuple):
-    position: int
-    call: ToolCall
-    spec: ToolSpec
-    charge: Charge
-    quota: Charge | None = None
-
-
 class Acting:
     """Runs the rounds of tool calls of one run.
 
@@ -62,26 +56,38 @@ class Acting:
         allowances = () if parts.gate is None else parts.gate.allowances
         spent = journal.state.charges
         self._account = Account(allowances, clock=parts.clock, history=spent) if allowances else None
+        self._made_slots: asyncio.Semaphore | None = None
+        self.early: EarlyCalls | None = None
+        if journal.listened and parts.config.early_tools:
+            self.early = EarlyCalls(admit=self._early, start=self._begun)
 
     @property
     def offered(self) -> tuple[ToolSpec, ...]:
         """The tools that the model is told of."""
         return self._toolbox.specs
 
+    @property
+    def _slots(self) -> asyncio.Semaphore:
+        if self._made_slots is None:
+            self._made_slots = asyncio.Semaphore(self._parts.config.tool_concurrency)
+        return self._made_slots
+
     async def round(self) -> Halt | None:
         """Answer every call of the last answer; return why that cannot be done, or None."""
         # Taken now: with the last result the round is over, and the state forgets its calls.
         state, calls = self._journal.state, self._journal.state.proposed
-        doubtful = state.in_doubt
-        undecided = sorted(set(range(len(calls))) - state.results.keys() - set(doubtful))
+        begun = state.in_doubt
+        early = [] if self.early is None else self.early.among(begun, calls)
+        doubtful = [position for position in begun if all(one.position != position for one in early)]
+        undecided = sorted(set(range(len(calls))) - state.results.keys() - set(begun))
         for position in doubtful:
             halt = await self._settle(position, calls[position])
             if halt is not None:
                 return halt
-        admitted, held = [], None
+        admitted, held = early, None
         for position in undecided:
             decided = await self._decided(position, calls[position])
-            if isinstance(decided, _Admitted):
+            if isinstance(decided, Admitted):
                 admitted.append(decided)
             held = held or (decided if isinstance(decided, Halt) else None)
         if held is not None:
@@ -91,46 +97,63 @@ class Acting:
 
     # --- before: may it run? ---
 
-    async def _decided(self, position: int, call: ToolCall) -> _Admitted | Halt | None:
+    async def _decided(self, position: int, call: ToolCall) -> Admitted | Halt | None:
         """Admit a call, or answer it with its refusal, or say that a person must decide first."""
+        judged = await self._judged(position, call)
+        if isinstance(judged, Refusal):
+            await self._refuse(position, call, judged)
+            return None
+        return judged
+
+    async def _judged(self, position: int, call: ToolCall) -> Admitted | Halt | Refusal:
         parts = self._parts
-        blocked = False
         if parts.guardrails is not None:
             call, hits = parts.guardrails.call(call)
-            blocked = bool(hits) and parts.guardrails.action == "block"
-        if blocked:
-            refused = Refusal("guardrails", "blocked_word", "the arguments hold a blocked word; leave it out")
-            await self._refuse(position, call, refused)
-            return None
+            if hits and parts.guardrails.action == "block":
+                why = "the arguments hold a blocked word; leave it out"
+                return Refusal("guardrails", "blocked_word", why)
         charge = self._toolbox.admit(call)
         if isinstance(charge, Refusal):
-            await self._refuse(position, call, charge)
-            return None
+            return charge
         spec = self._toolbox.spec(call.name)
-        if parts.gate is not None:
-            session_id = self._journal.state.session_id
-            decision = await parts.gate.decide(call, spec, session_id=session_id, account=self._account)
-            if self._journal.observed:
-                await self._journal.tell(EventKind.GATE, **decision.facts)
-            if decision.verdict != "run":
-                self._toolbox.release(charge)
-            if decision.verdict == "pending":
-                return Halt(
-                    FailureReason.PENDING_APPROVAL,
-                    decision.reason,
-                    f"answer {decision.ticket}, then resume the session",
-                )
-            if decision.refusal is not None:
-                await self._refuse(position, call, decision.refusal)
-                return None
-            return _Admitted(position, decision.call, spec, decision.charge or charge, charge)
-        return _Admitted(position, call, spec, charge, charge)
+        if parts.gate is None:
+            return Admitted(position, call, spec, charge, charge)
+        session_id = self._journal.state.session_id
+        decision = await parts.gate.decide(call, spec, session_id=session_id, account=self._account)
+        if self._journal.observed:
+            await self._journal.tell(EventKind.GATE, **decision.facts)
+        if decision.verdict != "run":
+            self._toolbox.release(charge)
+        if decision.verdict == "pending":
+            return Halt(
+                FailureReason.PENDING_APPROVAL,
+                decision.reason,
+                f"answer {decision.ticket}, then resume the session",
+            )
+        if decision.refusal is not None:
+            return decision.refusal
+        return Admitted(position, decision.call, spec, decision.charge or charge, charge)
+
+    async def _early(self, position: int, call: ToolCall) -> Admitted | None:
+        """Admit a call before its answer has ended, where it only reads and nothing speaks against it."""
+        spec = next((spec for spec in self._toolbox.specs if spec.name == call.name), None)
+        if spec is None or not spec.read_only or spec.after or not is_json_object(call.arguments):
+            return None
+        if self._journal.state.depth >= self._parts.config.max_tool_depth:
+            return None
+        judged = await self._judged(position, call)
+        if not isinstance(judged, Admitted):
+            return None  # what is refused is refused again, and answered, when the answer is there
+        if not same(judged.call, call):
+            self._give_back(judged)
+            return None
+        return judged
 
     async def _refuse(self, position: int, call: ToolCall, refused: Refusal) -> None:
         await self._journal.tell(EventKind.REFUSED, tool=call.name, id=call.id, **refused.facts)
         await self.answer(position, call, f"Error: {refused.reason}", ok=False)
 
-    def _free(self, admitted: Sequence[_Admitted], undecided: Sequence[int]) -> list[_Admitted]:
+    def _free(self, admitted: Sequence[Admitted], undecided: Sequence[int]) -> list[Admitted]:
         """Return those that wait for none of the calls on which a person has to decide."""
         calls = self._journal.state.proposed
         open_ = set(undecided) - {one.position for one in admitted} - self._journal.state.results.keys()
@@ -145,7 +168,7 @@ class Acting:
                 self._give_back(one)
         return free
 
-    def _give_back(self, one: _Admitted) -> None:
+    def _give_back(self, one: Admitted) -> None:
         """Take an admitted call that is not made off the quotas and budgets."""
         if one.quota is not None:
             self._toolbox.release(one.quota)
@@ -154,21 +177,22 @@ class Acting:
 
     # --- the effect ---
 
-    async def _together(self, admitted: Sequence[_Admitted]) -> None:
+    async def _together(self, admitted: Sequence[Admitted]) -> None:
         calls = self._journal.state.proposed
         if len(admitted) <= 1:
             for one in admitted:
                 await self._in_turn(one, waits_for(calls, one.spec))
             return
         self._journal.take_turns()
-        slots = asyncio.Semaphore(self._parts.config.tool_concurrency)
         tasks: dict[int, asyncio.Task[None]] = {}
 
-        async def run(one: _Admitted) -> None:
+        async def run(one: Admitted) -> None:
             before = waits_for(calls, one.spec)
             if others := [tasks[place] for place in before if place in tasks]:
                 await asyncio.wait(others)
-            async with slots:
+            # What began early is in a slot of its own.
+            begun = self.early is not None and one.position in self.early
+            async with nullcontext() if begun else self._slots:
                 await self._in_turn(one, before)
 
         tasks.update((one.position, asyncio.ensure_future(run(one))) for one in admitted)
@@ -180,7 +204,7 @@ class Acting:
             await asyncio.gather(*tasks.values(), return_exceptions=True)
             raise
 
-    async def _in_turn(self, one: _Admitted, before: Sequence[int]) -> None:
+    async def _in_turn(self, one: Admitted, before: Sequence[int]) -> None:
         """Make a call, but where one that it comes after has failed."""
         state = self._journal.state
         failed = next((state.proposed[place].name for place in before if place in state.unmade), None)
@@ -191,29 +215,47 @@ class Acting:
         why = f"{one.call.name} comes after {failed}, and that failed; it was not called"
         await self._refuse(one.position, one.call, Refusal("constrain", "after", why))
 
-    async def _run(self, one: _Admitted) -> None:
-        call, key = one.call, self._name(one.position)
+    async def _run(self, one: Admitted) -> None:
+        begun = None if self.early is None else self.early.outcome(one.position)
+        if begun is None:
+            await self._intend(one)
+            text, ok = await self._dispatched(one)
+        else:
+            text, ok = await begun
+        await self.answer(one.position, one.call, text, ok=ok)
+
+    async def _begun(self, one: Admitted) -> asyncio.Task[tuple[str, bool]]:
+        await ended(self._intend(one))
+
+        async def in_a_slot() -> tuple[str, bool]:
+            async with self._slots:
+                return await self._dispatched(one)
+
+        return asyncio.ensure_future(in_a_slot())
+
+    async def _intend(self, one: Admitted) -> None:
         await self._journal.record(
             EventKind.TOOL_EXECUTION,
             position=one.position,
-            tool=call.name,
-            arguments=call.arguments,
-            id=call.id,
-            key=key,
+            tool=one.call.name,
+            arguments=one.call.arguments,
+            id=one.call.id,
+            key=self._name(one.position),
             writes=not one.spec.read_only,
             cost=one.charge.cost,
             at_s=one.charge.at_s,
         )
-        token = _key.set(key)
+
+    async def _dispatched(self, one: Admitted) -> tuple[str, bool]:
+        token = _key.set(self._name(one.position))
         try:
-            dispatched = self._toolbox.dispatch(call)
+            dispatched = self._toolbox.dispatch(one.call)
             if self._journal.traced:
-                attributes = {"tool": call.name, "id": call.id}
+                attributes = {"tool": one.call.name, "id": one.call.id}
                 dispatched = self._journal.inside("tool_execution", dispatched, **attributes)
-            text, ok = await dispatched
+            return await dispatched
         finally:
             _key.reset(token)
-        await self.answer(one.position, call, text, ok=ok)
 
     async def answer(self, position: int, call: ToolCall, text: str, *, ok: bool) -> None:
         """Write down what a call returned, after the scan for attempts to take the model over."""
@@ -237,7 +279,7 @@ class Acting:
             call, _ = self._parts.guardrails.call(call)
         spec = self._toolbox.spec(call.name)
         if spec.read_only or spec.in_doubt == "idempotent":
-            await self._run(_Admitted(position, call, spec, Charge(0.0, call.name)))
+            await self._run(Admitted(position, call, spec, Charge(0.0, call.name)))
             return None
         key = self._name(position)
         if spec.in_doubt == "lookup":
@@ -246,7 +288,7 @@ class Acting:
             except Exception as error:  # noqa: BLE001 - who cannot tell leaves the call in doubt
                 return _in_doubt(call, key, position, f"; its lookup failed: {said(error)}")
             if found is None:
-                await self._run(_Admitted(position, call, spec, Charge(0.0, call.name)))
+                await self._run(Admitted(position, call, spec, Charge(0.0, call.name)))
             else:
                 await self.answer(position, call, found, ok=True)
             return None

@@ -25,10 +25,11 @@ from .eager import within
 from .foreign import cancels_us
 from .parts import Parts
 from .prompt import options_of
-from .received import received
+from .received import received, whole
 
 if TYPE_CHECKING:
     from .degrade.breaker import Permit
+    from .early import EarlyCalls
     from .guarded_stream import GuardedStream
     from .journal import Journal
     from .routing.tiers import ModelCall
@@ -45,6 +46,7 @@ class Calling:
         toolbox: the tools the model is told of.
         streaming: ask for streams, and tell their text as it comes.
         bounds: what the run may take; None sets no bound.
+        early: takes the calls of a stream as they become whole; None lets them wait for its end.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Calling:
         *,
         streaming: bool,
         bounds: Bounds | None = None,
+        early: EarlyCalls | None = None,
     ) -> None:
         self._parts, self._journal, self._toolbox = parts, journal, toolbox
         self._streaming = streaming
@@ -62,7 +65,7 @@ class Calling:
         self._place: tuple[Endpoint, bool] | None
         self._asked = Options()
         self._refits = parts.context is not None and parts.context.trims_growth
-        self._bounds = bounds
+        self._bounds, self._early = bounds, early
         self._arriving: ChunkCollector | None = None
         degrade, delay_s = parts.degrade, parts.config.retry_delay_seconds
         self._breaker = None if degrade is None else degrade.breaker
@@ -98,7 +101,10 @@ class Calling:
     @property
     def partial(self) -> str:
         """The text so far of an answer that has not come to its end."""
-        return "" if self._arriving is None else self._arriving.text
+        try:
+            return "" if self._arriving is None else whole(self._arriving.text)
+        except TypeError:  # what arrived is no text: the provider keeps to nothing
+            return ""
 
     async def ask(self) -> ProviderError | None:
         """Make one call; return the failure that ends the run, or None where it goes on.
@@ -134,6 +140,8 @@ class Calling:
             completion=completion,
             **self._unreported(prompt, completion),
         )
+        if self._early is not None:
+            await self._early.settle(completion.tool_calls)
         if self._bounds is not None:
             self._bounds.after(journal.state)
         if self._wanted is not None:
@@ -215,7 +223,7 @@ class Calling:
     async def _streamed(self, endpoint: Endpoint, prompt: Prompt, permit: Permit | None) -> Completion:
         clock, collector, guard = self._parts.clock, ChunkCollector(), self._guard()
         self._arriving = collector
-        call, tell = self._journal.state.calls, self._journal.tell
+        call, tell, told = self._journal.state.calls, self._journal.tell, 0
         async with (
             clock.timeout(self._parts.config.timeout_seconds),
             aclosing(endpoint.provider.stream(prompt)) as chunks,
@@ -227,8 +235,11 @@ class Calling:
                 shown = chunk.text if guard is None or not chunk.text else guard.feed(chunk.text)
                 if shown:
                     await tell(EventKind.TEXT_DELTA, call=call, text=shown)
-                for whole in collector.new_calls() if chunk.tool_calls or chunk.finish else ():
-                    await tell(EventKind.TOOL_CALL, call=call, **_facts(whole))
+                for each in collector.new_calls() if chunk.tool_calls or chunk.finish else ():
+                    await tell(EventKind.TOOL_CALL, call=call, **_facts(each))
+                    if self._early is not None and (guard is None or not guard.over):
+                        await self._early.begin(told, each)
+                    told += 1
                 if guard is not None and guard.over:
                     break
         self._arriving = None
@@ -299,9 +310,11 @@ class Calling:
             shown = kept.text if guard is None else guard.feed(kept.text) + guard.close()
             if shown:
                 await journal.tell(EventKind.TEXT_DELTA, call=call, text=shown)
-            for whole in kept.tool_calls:
-                await journal.tell(EventKind.TOOL_CALL, call=call, **_facts(whole))
+            for each in kept.tool_calls:
+                await journal.tell(EventKind.TOOL_CALL, call=call, **_facts(each))
         await journal.record(EventKind.PROVIDER_ANSWER, call=call, completion=kept, cached=True, **age)
+        if self._early is not None:
+            await self._early.settle(kept.tool_calls)
 
 
 def _facts(call: ToolCall) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class HarnessConfig:
             "on_repair" (the first answer is free, repairs are constrained) or "never".
         tool_timeout_seconds: after which one tool call is cancelled and answered with an error.
         tool_concurrency: tool calls of one answer that run side by side.
+        early_tools: in a stream, let calls of read-only tools begin while the answer is still written.
         max_tool_depth: rounds of tool calls in one run.
         max_iterations: model calls in one run, whatever they were for.
         max_run_seconds: after which a run ends, whatever it waits for; None sets no limit. A session that is
@@ -90,6 +91,7 @@ class HarnessConfig:
     )
     tool_timeout_seconds: float = _number(30, 0)
     tool_concurrency: int = _whole(5, 1)
+    early_tools: bool = _switch(default=True)
     max_tool_depth: int = _whole(3, 0)
     max_iterations: int = _whole(10, 1)
     max_run_seconds: float | None = _number(None, 0)

@@ -72,7 +72,7 @@ class Journal:
             SessionConflict: another instance has taken the session over.
         """
         if self._to_the_end:
-            await _ended(self._record(kind, data))
+            await ended(self._record(kind, data))
         else:
             await self._record(kind, data)
 
@@ -148,7 +148,8 @@ class Journal:
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
 
 
-async def _ended(work: Coroutine[Any, Any, None]) -> None:
+async def ended(work: Coroutine[Any, Any, None]) -> None:
+    """Await something that must not be left half done: a cancellation counts when it has ended."""
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)

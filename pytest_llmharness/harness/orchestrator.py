@@ -189,10 +189,15 @@ class Run:
         parts, state = self.parts, self.state
         bound = parts.constrain is not None or parts.toolbox.counts
         toolbox = parts.toolbox.session(parts.constrain, state.charges) if bound else parts.toolbox
-        self.calling = Calling(
-            parts, self.journal, toolbox, streaming=self.journal.listened, bounds=self.bounds
-        )
         self.acting = Acting(parts, self.journal, toolbox)
+        self.calling = Calling(
+            parts,
+            self.journal,
+            toolbox,
+            streaming=self.journal.listened,
+            bounds=self.bounds,
+            early=self.acting.early,
+        )
         if parts.routes is not None:
             from .climbing import Climbing
 
@@ -215,6 +220,8 @@ class Run:
             else:
                 await self.finish_within(limit_s)
         finally:
+            if self.acting.early is not None:
+                await self.acting.early.drop()
             if self.climbing is not None:
                 self.climbing.close()
         assert self.state.outcome is not None

@@ -68,13 +68,14 @@ def _call(call: ToolCall, seen: dict[str, int]) -> ToolCall:
     name = whole(call.name)
     own_id = None if call.id is None else _unique(whole(str(call.id)), seen)
     arguments, raw = call.arguments, call.raw_arguments
-    if raw is not None or not _is_json_object(arguments):
+    if raw is not None or not is_json_object(arguments):
         raw = whole(raw if isinstance(raw, str) else _as_text(arguments))
         return replace(call, name=name, arguments={}, id=own_id, raw_arguments=raw)
     return replace(call, name=name, id=own_id)
 
 
-def _is_json_object(arguments: Any) -> bool:
+def is_json_object(arguments: Any) -> bool:
+    """Whether arguments are what JSON can express: no NaN, no half characters, no endless nesting."""
     from ..schema.source import first_inexpressible  # with the first call: it brings the schema room along
 
     return isinstance(arguments, dict) and first_inexpressible(arguments) is None

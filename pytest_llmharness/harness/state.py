@@ -43,6 +43,7 @@ class RunState:
             repairs, rounds of tool calls of the run so far.
         proposed: the calls of the last answer, in order; empty where it had none.
         begun: positions of proposed calls whose execution began.
+        early: calls that began while their answer was still being written: tool and arguments by position.
         unmade: positions of proposed calls that failed, or were refused.
         results: the answers to proposed calls by position.
         rejected: whether the last answer was found invalid.
@@ -79,6 +80,7 @@ class RunState:
     last: Completion = Completion()
     proposed: tuple[ToolCall, ...] = ()
     begun: set[int] = field(default_factory=set)
+    early: dict[int, tuple[str, Any]] = field(default_factory=dict)
     unmade: set[int] = field(default_factory=set)
     results: dict[int, Message] = field(default_factory=dict)
     answered: bool = False
@@ -133,7 +135,7 @@ class RunState:
     @property
     def in_doubt(self) -> list[int]:
         """Positions of calls that began and have no result: nobody knows whether they took effect."""
-        return sorted(self.begun - self.results.keys()) if self.begun else []
+        return sorted(self.begun - self.results.keys()) if self.begun and self.proposed else []
 
     @property
     def answers(self) -> list[Message]:
@@ -179,7 +181,7 @@ def _started(state: RunState, data: Mapping[str, Any]) -> None:
     state.fallen, state.retried, state.cached, state.stale_age_s = 0, 0, False, None
     if state.plan:
         state.plan, state.tries, state.kept, state.settled = (), [], None, ""
-    state.spent = []
+    state.spent, state.early = [], {}
 
 
 def _prepared(state: RunState, data: Mapping[str, Any]) -> None:
@@ -207,6 +209,10 @@ def _answered(state: RunState, data: Mapping[str, Any]) -> None:
     if not data.get("cached", False):
         state.spent.append((state.asked, Usage(*data["expected"]) if "expected" in data else last.usage))
     state.proposed = last.tool_calls
+    if state.early:
+        said = {at: (call.name, call.arguments) for at, call in enumerate(last.tool_calls)}
+        state.begun -= {at for at, call in state.early.items() if said.get(at) != call}
+        state.early = {}
     state.answered, state.rejected = True, False
     state.cached |= data.get("cached", False)
     state.stale_age_s = data.get("stale_age_s", state.stale_age_s)
@@ -223,6 +229,11 @@ def _failed(state: RunState, data: Mapping[str, Any]) -> None:
 
 
 def _executing(state: RunState, data: Mapping[str, Any]) -> None:
+    if not state.proposed:
+        call = data["tool"], data["arguments"]
+        if state.early.get(data["position"], call) != call:
+            state.begun.discard(data["position"])
+        state.early[data["position"]] = call
     if data["position"] not in state.begun:  # made again after a crash, it is still one call
         state.charges.append(Charge(data["at_s"], data["tool"], data["cost"]))
     state.begun.add(data["position"])

@@ -149,6 +149,17 @@ def traced(write: Write, settings: str) -> Any:
     return harness._orchestrator.parts.tracer is not None
 
 
+def began_early(write: Write, settings: str) -> Any:
+    import asyncio
+
+    async def kinds() -> list[str]:
+        harness, _, _ = ask(write, settings, [ToolCall("listen"), "done"], tools=[listen])
+        return [event.kind.value async for event in harness.stream("x")]
+
+    told = asyncio.run(kinds())
+    return told.index("tool_execution") < told.index("provider_answer")
+
+
 def ended(write: Write, settings: str) -> Any:
     from pytest_llmharness.harness.routing import PRICES, Price, Routing
 
@@ -233,6 +244,7 @@ KEYS: dict[str, tuple[Callable[[Write, str], Any], str, Any, str, Any]] = {
     "top_p": (asked_with("top_p"), "0.9", 0.9, "0.5", 0.5),
     "seed": (asked_with("seed"), "42", 42, "7", 7),
     "max_tokens": (asked_with("max_tokens"), "1024", 1024, "9", 9),
+    "early_tools": (began_early, "true", True, "false", False),
     "max_run_seconds": (ended, "null", (True, 30.0), "12", ("max_run_seconds", 12.0)),
     "max_run_tokens": (ended, "null", (True, 30.0), "75", ("max_run_tokens", 10.0)),
     "max_run_cost_usd": (ended, "null", (True, 30.0), "0.000075", ("max_run_cost_usd", 10.0)),
