@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -190,9 +189,7 @@ class Acting:
             before = waits_for(calls, one.spec)
             if others := [tasks[place] for place in before if place in tasks]:
                 await asyncio.wait(others)
-            # What began early is in a slot of its own.
-            begun = self.early is not None and one.position in self.early
-            async with nullcontext() if begun else self._slots:
+            async with self._slots:
                 await self._in_turn(one, before)
 
         tasks.update((one.position, asyncio.ensure_future(run(one))) for one in admitted)

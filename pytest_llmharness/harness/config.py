@@ -68,7 +68,7 @@ class HarnessConfig:
         cache_enabled: answer equal requests from a cache.
         cache_capacity: the most answers it holds.
         cache_ttl_seconds: how long an answer is served.
-        rate_limit_enabled: let model calls wait for a slot, each session for itself.
+        rate_limit_enabled: let model calls wait for a slot, each user (or else session) for itself.
         rate_limit_capacity: slots that can be had at once.
         rate_limit_refill_seconds: after which one used slot is free again.
         enable_guardrails: redact blocked words, and refuse answers that are too large.

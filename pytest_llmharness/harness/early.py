@@ -56,9 +56,6 @@ class EarlyCalls:
             if position >= len(calls) or not same(begun.one.call, calls[position]):
                 await self._drop(position)
 
-    def __contains__(self, position: int) -> bool:
-        return position in self._begun
-
     def among(self, positions: Sequence[int], calls: Sequence[ToolCall]) -> list[Admitted]:
         """Return those of an answer's calls that have begun, with the ids that the answer gives them."""
         return [self._begun[at].one._replace(call=calls[at]) for at in positions if at in self._begun]

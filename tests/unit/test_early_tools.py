@@ -371,6 +371,15 @@ def test_arguments_that_change_at_the_end_are_what_runs() -> None:
     assert world.cancelled == ["a"]
 
 
+def test_calls_that_come_out_of_order_get_their_own_results() -> None:
+    """D4: the later call of the answer comes first in the stream; no result goes to the wrong call."""
+    world = World()
+    answer = [call(1, "look", '{"what": "b"}'), call(0, "look", '{"what": "a"}'), end()]
+    provider = Slow(world.clock, answer, [Chunk(text="done"), end("stop")])
+    world.run(provider)
+    assert told(provider) == ["seen a", "seen b"]
+
+
 def test_a_tool_that_fails_early_is_told_like_any() -> None:
     """D12."""
     world = World()
