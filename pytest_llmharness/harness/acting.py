@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 
 from ..domain.event import EventKind
+from ..domain.frozen import dataclass
 from ..domain.result import FailureReason
 from ..domain.tool import ToolCall, ToolSpec
 from .admitted import Admitted
@@ -18,7 +18,7 @@ from .foreign import said
 from .gate.budgets import Account, Charge
 from .journal import Journal, ended
 from .parts import Parts
-from .received import is_json_object, whole
+from .received import is_json, whole
 from .refusal import Refusal
 
 _key: ContextVar[str] = ContextVar("llmharness_idempotency_key", default="")
@@ -55,7 +55,7 @@ class Acting:
         allowances = () if parts.gate is None else parts.gate.allowances
         spent = journal.state.charges
         self._account = Account(allowances, clock=parts.clock, history=spent) if allowances else None
-        self._made_slots: asyncio.Semaphore | None = None
+        self._slots: asyncio.Semaphore | None = None
         self.early: EarlyCalls | None = None
         if journal.listened and parts.config.early_tools:
             self.early = EarlyCalls(admit=self._early, start=self._begun)
@@ -65,33 +65,35 @@ class Acting:
         """The tools that the model is told of."""
         return self._toolbox.specs
 
-    @property
-    def _slots(self) -> asyncio.Semaphore:
-        if self._made_slots is None:
-            self._made_slots = asyncio.Semaphore(self._parts.config.tool_concurrency)
-        return self._made_slots
-
     async def round(self) -> Halt | None:
         """Answer every call of the last answer; return why that cannot be done, or None."""
         # Taken now: with the last result the round is over, and the state forgets its calls.
         state, calls = self._journal.state, self._journal.state.proposed
-        begun = state.in_doubt
-        early = [] if self.early is None else self.early.among(begun, calls)
-        doubtful = [position for position in begun if all(one.position != position for one in early)]
-        undecided = sorted(set(range(len(calls))) - state.results.keys() - set(begun))
-        for position in doubtful:
-            halt = await self._settle(position, calls[position])
-            if halt is not None:
-                return halt
-        admitted, held = early, None
+        undecided: Sequence[int] = range(len(calls))
+        admitted: list[Admitted] = []
+        held: Halt | None = None
+        if state.begun or state.results:
+            begun = state.in_doubt
+            undecided = sorted(set(undecided) - state.results.keys() - set(begun))
+            admitted = [] if self.early is None else self.early.among(begun, calls)
+            for position in sorted(set(begun) - {one.position for one in admitted}):
+                halt = await self._settle(position, calls[position])
+                if halt is not None:
+                    return halt
         for position in undecided:
             decided = await self._decided(position, calls[position])
             if isinstance(decided, Admitted):
                 admitted.append(decided)
-            held = held or (decided if isinstance(decided, Halt) else None)
+            else:
+                held = held or decided
         if held is not None:
             admitted = self._free(admitted, undecided)
-        await self._together(admitted)
+        if len(admitted) == 1:
+            await self._in_turn(admitted[0], waits_for(calls, admitted[0].spec))
+        elif self._slots is not None or any(one.spec.after for one in admitted):
+            await self._in_order(admitted)
+        elif admitted:
+            await self._together(admitted)
         return held
 
     # --- before: may it run? ---
@@ -136,7 +138,7 @@ class Acting:
     async def _early(self, position: int, call: ToolCall) -> Admitted | None:
         """Admit a call before its answer has ended, where it only reads and nothing speaks against it."""
         spec = next((spec for spec in self._toolbox.specs if spec.name == call.name), None)
-        if spec is None or not spec.read_only or spec.after or not is_json_object(call.arguments):
+        if spec is None or not spec.read_only or spec.after or not is_json(call.arguments):
             return None
         if self._journal.state.depth >= self._parts.config.max_tool_depth:
             return None
@@ -177,29 +179,37 @@ class Acting:
     # --- the effect ---
 
     async def _together(self, admitted: Sequence[Admitted]) -> None:
-        calls = self._journal.state.proposed
-        if len(admitted) <= 1:
-            for one in admitted:
-                await self._in_turn(one, waits_for(calls, one.spec))
-            return
+        """Run calls side by side: as many tasks as may be busy, each takes the next call when it is free."""
         self._journal.take_turns()
+        waiting = iter(admitted)
+
+        async def work() -> None:
+            for one in waiting:
+                await self._run(one)
+
+        busy = min(len(admitted), self._parts.config.tool_concurrency)
+        await _all_of([asyncio.ensure_future(work()) for _ in range(busy)])
+
+    async def _in_order(self, admitted: Sequence[Admitted]) -> None:
+        """Run calls side by side where some wait for others, or some have begun: each is a task."""
+        self._journal.take_turns()
+        calls, slots = self._journal.state.proposed, self._slots_made()
         tasks: dict[int, asyncio.Task[None]] = {}
 
         async def run(one: Admitted) -> None:
             before = waits_for(calls, one.spec)
             if others := [tasks[place] for place in before if place in tasks]:
                 await asyncio.wait(others)
-            async with self._slots:
+            async with slots:
                 await self._in_turn(one, before)
 
         tasks.update((one.position, asyncio.ensure_future(run(one))) for one in admitted)
-        try:
-            await asyncio.gather(*tasks.values())
-        except BaseException:
-            for task in tasks.values():
-                task.cancel()
-            await asyncio.gather(*tasks.values(), return_exceptions=True)
-            raise
+        await _all_of(tasks.values())
+
+    def _slots_made(self) -> asyncio.Semaphore:
+        if self._slots is None:
+            self._slots = asyncio.Semaphore(self._parts.config.tool_concurrency)
+        return self._slots
 
     async def _in_turn(self, one: Admitted, before: Sequence[int]) -> None:
         """Make a call, but where one that it comes after has failed."""
@@ -225,7 +235,7 @@ class Acting:
         await ended(self._intend(one))
 
         async def in_a_slot() -> tuple[str, bool]:
-            async with self._slots:
+            async with self._slots_made():
                 return await self._dispatched(one)
 
         return asyncio.ensure_future(in_a_slot())
@@ -256,12 +266,11 @@ class Acting:
 
     async def answer(self, position: int, call: ToolCall, text: str, *, ok: bool) -> None:
         """Write down what a call returned, after the scan for attempts to take the model over."""
-        text = whole(text)
+        text, journal = whole(text), self._journal
         if ok and self._parts.normalize is not None:
             text = self._parts.normalize.tool_result(text).text
-        state = self._journal.state
-        last = len(state.results) + 1 == len(state.proposed)
-        write = self._journal.note if last else self._journal.record
+        last = len(journal.state.results) + 1 == len(journal.state.proposed)
+        write = journal.note if last else journal.record
         await write(EventKind.TOOL_RESULT, position=position, tool=call.name, id=call.id, ok=ok, text=text)
 
     def _name(self, position: int) -> str:
@@ -290,6 +299,17 @@ class Acting:
                 await self.answer(position, call, found, ok=True)
             return None
         return _in_doubt(call, key, position)
+
+
+async def _all_of(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Wait for all; where one raises, or the waiting is cancelled, no other is left behind."""
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 def _in_doubt(call: ToolCall, key: str, position: int, why: str = "") -> Halt:

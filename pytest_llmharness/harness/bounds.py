@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .routing.prices import PriceTable
     from .state import RunState
 
-Usages: TypeAlias = Sequence[tuple[str, Usage]]
+Spent: TypeAlias = tuple[str, int, int]
+"""What a call took: the model, tokens in, tokens out."""
 
 
 class BoundReached(Exception):
@@ -70,13 +71,18 @@ class Bounds:
         config = parts.config
         return None if config.max_run_tokens is None and config.max_run_cost_usd is None else cls(parts)
 
-    def expected(self, prompt: Prompt, answer: Completion | None = None) -> Usage:
-        """Return the most tokens that a call can take, or an estimate of what one did take."""
-        if answer is None:
-            tokens_out = prompt.options.max_tokens or self._config.max_tokens
-        else:
-            tokens_out = sum(map(self._counter.count, (answer.text, *_calls(answer))))
-        return Usage(prompt_tokens(prompt, self._counter), tokens_out)
+    def expected(self, prompt: Prompt) -> Spent:
+        """Return the most that a call can take."""
+        most = prompt.options.max_tokens or self._config.max_tokens
+        return prompt.options.model or "", prompt_tokens(prompt, self._counter), most
+
+    def taken(self, prompt: Prompt, answer: Completion) -> Spent:
+        """Return what a call took, by estimate where the server has not said."""
+        usage, model = answer.usage, prompt.options.model or ""
+        if usage.tokens_in or usage.tokens_out:
+            return model, usage.tokens_in, usage.tokens_out
+        words = (answer.text, *(f"{call.name} {call.arguments_text}" for call in answer.tool_calls))
+        return model, prompt_tokens(prompt, self._counter), sum(map(self._counter.count, words))
 
     def before(self, state: RunState, prompt: Prompt) -> None:
         """Let a call be made.
@@ -84,7 +90,7 @@ class Bounds:
         Raises:
             BoundReached: it could take the run over a budget.
         """
-        self._hold(state, [*state.spent, (prompt.options.model or "", self.expected(prompt))])
+        self._hold(state, [*state.spent, self.expected(prompt)])
 
     def after(self, state: RunState) -> None:
         """Let a run go on after a call.
@@ -94,22 +100,22 @@ class Bounds:
         """
         self._hold(state, state.spent)
 
-    def _hold(self, state: RunState, usages: Usages) -> None:
-        tokens, limit = _tokens(usages), self._config.max_run_tokens
+    def _hold(self, state: RunState, calls: Sequence[Spent]) -> None:
+        tokens, limit = _tokens(calls), self._config.max_run_tokens
         if limit is not None and tokens > limit:
             spent = f"{_tokens(state.spent):,} tokens", f"{tokens:,}", f"{limit:,}"
             raise _reached(FailureReason.MAX_RUN_TOKENS, state, *spent)
         most = self._config.max_run_cost_usd
-        dollars = 0.0 if most is None else self._dollars(usages)
+        dollars = 0.0 if most is None else self._dollars(calls)
         if most is not None and dollars > most:
             spent = f"${self._dollars(state.spent):g}", f"${dollars:g}", f"${most:g}"
             raise _reached(FailureReason.MAX_RUN_COST_USD, state, *spent)
 
-    def _dollars(self, usages: Usages) -> float:
+    def _dollars(self, calls: Sequence[Spent]) -> float:
         """Return what calls cost, in whole billionths of a dollar: three times 0.003 is 0.009."""
         total = 0.0
-        for model, usage in usages:
-            dollars = self._dollars_of(model, usage)
+        for model, *tokens in calls:
+            dollars = self._dollars_of(model, Usage(*tokens))
             if dollars is None:
                 raise BoundReached(FailureReason.MAX_RUN_COST_USD, _unpriced(model))
             total += dollars
@@ -122,12 +128,8 @@ class Bounds:
         return self._calls.get(model) if cost is None else cost.total_usd
 
 
-def _tokens(usages: Usages) -> int:
-    return sum(usage.tokens_in + usage.tokens_out for _, usage in usages)
-
-
-def _calls(answer: Completion) -> list[str]:
-    return [f"{call.name} {call.arguments_text}" for call in answer.tool_calls]
+def _tokens(calls: Sequence[Spent]) -> int:
+    return sum(tokens_in + tokens_out for _, tokens_in, tokens_out in calls)
 
 
 def _reached(reason: FailureReason, state: RunState, spent: str, total: str, limit: str) -> BoundReached:
@@ -138,17 +140,6 @@ def _reached(reason: FailureReason, state: RunState, spent: str, total: str, lim
         fix=f"raise HarnessConfig({reason}=...), or lower max_tokens: a call is expected to use them all",
     )
     return BoundReached(reason, error)
-
-
-def out_of_time(state: RunState, limit_s: float) -> HarnessError:
-    """Say that a run has come to its deadline, and which tool calls were under way."""
-    cut = [state.proposed[position].name for position in state.in_doubt]
-    left = f" in the middle of {', '.join(cut)}" if cut else ""
-    return HarnessError(
-        f"the run was ended{left} after max_run_seconds={limit_s:g}; what was found is kept",
-        where=f"session {state.session_id}, model call {state.calls}",
-        fix="raise HarnessConfig(max_run_seconds=...), or use a faster model or tool",
-    )
 
 
 def _unpriced(model: str) -> ConfigError:

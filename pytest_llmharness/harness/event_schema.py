@@ -37,6 +37,9 @@ _MESSAGE = _all(
     tool_name=_NAME,
 )
 _MESSAGES = _many({"$ref": "#/$defs/message"})
+_RANGE: Mapping[str, Any] = {"type": "array", "items": _COUNT, "minItems": 2, "maxItems": 2}
+# A message, or from where to where in what the session had before.
+_PIECES = _many({"anyOf": [{"$ref": "#/$defs/message"}, _RANGE]})
 _REQUEST = _all(
     text=_TEXT, history=_MESSAGES, session_id=_NAME, metadata=_OBJECT, documents=_OBJECT, user=_NAME
 )
@@ -82,13 +85,13 @@ EVENTS: Mapping[EventKind, dict[str, Any]] = {
         dropped=_many(_TEXT),
         tokens_in=_COUNT,
     ),
-    EventKind.CONTEXT: _all(messages=_MESSAGES, notes=_OBJECT),
+    EventKind.CONTEXT: _all(messages=_PIECES, notes=_OBJECT),
     EventKind.PROVIDER_CALL: _all(call=_COUNT, endpoint=_TEXT, model=_NAME),
     EventKind.PROVIDER_ANSWER: _and(
         _all(call=_COUNT, completion=_COMPLETION),
         cached=_YES,
         stale_age_s=_NUMBER,
-        expected=_many(_COUNT),
+        spent={"type": "array", "prefixItems": [_TEXT, _COUNT, _COUNT], "minItems": 3, "maxItems": 3},
     ),
     EventKind.PROVIDER_FAILED: _all(
         call=_COUNT,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 
 # What differs between two answers that say the same: numbers, and names that are made up.
 _CHANGING = re.compile(
@@ -40,6 +39,8 @@ def going_round(turns: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
 def _alike(one: str, other: str) -> bool:
     if one == other:
         return True
+    from difflib import SequenceMatcher  # only now: most runs end before
+
     if max(len(one), len(other)) <= _MOST_CHARS:
         return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _ALIKE
     pieces = _PIECE.findall(one), _PIECE.findall(other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..domain.completion import Completion
 from ..domain.message import Message
@@ -14,7 +14,6 @@ _END_CHARS = 4_000
 _AROUND_CHARS = 1_000
 _FAULTS = 3
 _MOST_CHARS = 2 * (_END_CHARS + _FAULTS * _AROUND_CHARS)
-_PROBLEM_CHARS = 2_000
 
 
 def repair_messages(bad: Completion, complaint: str, places: Sequence[int] = ()) -> tuple[Message, Message]:
@@ -40,15 +39,19 @@ def repair_messages(bad: Completion, complaint: str, places: Sequence[int] = ())
 
 def complaint(problems: Sequence[str]) -> str:
     """Return the words that tell the model what to mend (article 001's form)."""
-    told = [problem if len(problem) <= _PROBLEM_CHARS else _short(problem) for problem in problems]
-    if len(told) == 1:
-        return f"{_OPENING} Validation error: {told[0]}. Please retry."
-    lines = "\n".join(f"Validation error: {problem}" for problem in told)
+    if len(problems) == 1:
+        return f"{_OPENING} Validation error: {problems[0].removesuffix('.')}. Please retry."
+    lines = "\n".join(f"Validation error: {problem}" for problem in problems)
     return f"{_OPENING}\n{lines}\nPlease retry."
 
 
-def _short(problem: str) -> str:
-    return f"{problem[: _PROBLEM_CHARS // 2]} [...] {problem[-_PROBLEM_CHARS // 2 :]}"
+def places_of(spans: Iterable[tuple[int, int] | None], text: str) -> tuple[int, ...]:
+    """Return the characters of a long text where faults begin, from their bytes; a short one needs none."""
+    starts = [span[0] for span in spans if span is not None][:_FAULTS]
+    if len(text) <= _MOST_CHARS or text.isascii():
+        return tuple(starts) if len(text) > _MOST_CHARS else ()
+    data = text.encode("utf-8", "surrogatepass")
+    return tuple(len(data[:start].decode("utf-8", "ignore")) for start in starts)
 
 
 def _clipped(text: str, places: Sequence[int]) -> str:

@@ -76,7 +76,7 @@ def logged() -> list[Event]:
         )
     Harness(ScriptedProvider([fault.server_error()] * 9), **parts).resume("three")
     cache = LRUCache(clock)
-    for name in ("four", "five"):
+    for name in ("four", "five", "five"):
         Harness(ScriptedProvider([GOOD]), cache=cache, **parts).run(Request("go", session_id=name))
 
     async def all_of_them() -> list[Event]:

@@ -319,7 +319,7 @@ def test_a_server_that_reports_nothing_is_counted_by_estimate(face: Face) -> Non
     result = face(harness, Request("go", session_id="s"))
     assert result.metadata["failure_reason"] == "max_run_tokens"
     assert 1 < len(provider.prompts) < 6
-    assert harness.state_at("s").spent[0][1].tokens_out >= 300
+    assert harness.state_at("s").spent[0][2] >= 300
 
 
 def test_the_budget_is_that_of_one_run(face: Face) -> None:
