@@ -7,8 +7,10 @@ from .breaker_states import BreakerStatesContract
 from .cache import CacheContract
 from .conversation_store import ConversationStoreContract
 from .limiter import LimiterContract
+from .note_store import NoteStoreContract
 from .provider import ProviderContract
 from .session_log import SessionLogContract
+from .tool import ToolContract
 from .tracer import TracerContract
 
 __all__ = [
@@ -17,7 +19,9 @@ __all__ = [
     "CacheContract",
     "ConversationStoreContract",
     "LimiterContract",
+    "NoteStoreContract",
     "ProviderContract",
     "SessionLogContract",
+    "ToolContract",
     "TracerContract",
 ]

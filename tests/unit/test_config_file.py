@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from pytest_llmharness import Harness, HarnessConfig, ScriptedProvider, ToolCall, VirtualClock, tool
+from pytest_llmharness import (
+    Harness,
+    HarnessConfig,
+    Message,
+    Request,
+    ScriptedProvider,
+    ToolCall,
+    VirtualClock,
+    tool,
+)
+from pytest_llmharness.adapters.retrievers.memory import MemoryRetriever
 from pytest_llmharness.adapters.tracers.memory import MemoryTracer
 from pytest_llmharness.errors import ConfigError
 from pytest_llmharness.wiring.config_file import file_schema, read_file
@@ -56,6 +66,15 @@ def test_a_file_that_says_nothing_has_article_003s_defaults(write: Write) -> Non
         0.9,
     )
     assert HarnessConfig.deterministic().seed == 42
+
+
+def test_the_presets_are_the_articles_values() -> None:
+    """One winner per setting, and the other articles' values by name."""
+    of_000, of_004 = HarnessConfig.article_000(), HarnessConfig.article_004()
+    assert of_000 == HarnessConfig()
+    assert (of_000.temperature, of_000.max_tokens, of_000.retry_delay_seconds) == (0.0, 1024, 1.0)
+    assert (of_004.max_tokens, of_004.history_max_messages, of_004.history_max_tokens) == (4096, 20, None)
+    assert HarnessConfig.article_004(max_tokens=9).max_tokens == 9
 
 
 def ask(
@@ -130,6 +149,34 @@ def traced(write: Write, settings: str) -> Any:
     return harness._orchestrator.parts.tracer is not None
 
 
+def began_early(write: Write, settings: str) -> Any:
+    import asyncio
+
+    async def kinds() -> list[str]:
+        harness, _, _ = ask(write, settings, [ToolCall("listen"), "done"], tools=[listen])
+        return [event.kind.value async for event in harness.stream("x")]
+
+    told = asyncio.run(kinds())
+    return told.index("tool_execution") < told.index("provider_answer")
+
+
+def ended(write: Write, settings: str) -> Any:
+    from pytest_llmharness.harness.routing import PRICES, Price, Routing
+
+    @tool(read_only=True)
+    async def wait() -> str:
+        """Wait for ten seconds."""
+        await clock.sleep(10)
+        return "waited"
+
+    script = [*[ToolCall("wait")] * 3, "done"]
+    prices = PRICES.with_prices(Price("scripted", 1, 1, source="test", as_of="2026-11-21"))
+    limits = f"max_tokens: 8, {settings}"
+    harness, _, clock = ask(write, limits, script, tools=[wait], layers={"route": Routing(prices=prices)})
+    result = harness.run("x")
+    return result.metadata.get("failure_reason", True), clock.now()
+
+
 def asked_with(name: str) -> Callable[[Write, str], Any]:
     def see(write: Write, settings: str) -> Any:
         harness, provider, _ = ask(write, settings, ["done"])
@@ -137,6 +184,22 @@ def asked_with(name: str) -> Callable[[Write, str], Any]:
         return getattr(provider.prompts[0].options, name)
 
     return see
+
+
+def retrieved(write: Write, settings: str) -> Any:
+    known = {f"page {n}": f"Refunds arrive in {n} days, {'as a rule, ' * 20}that is." for n in range(2, 6)}
+    harness, provider, _ = ask(write, settings, ["done"], retriever=MemoryRetriever(known))
+    harness.run("When do refunds arrive?")
+    return sum(message.text.count("Refunds arrive in") for message in provider.prompts[0].messages)
+
+
+def kept(write: Write, settings: str) -> Any:
+    turns = [
+        turn(f"{turn.__name__} {n} " * 9) for n in range(15) for turn in (Message.user, Message.assistant)
+    ]
+    harness, provider, _ = ask(write, settings, ["done"])
+    result = harness.run(Request("And now?", history=tuple(turns)))
+    return len(provider.prompts[0].messages) if provider.prompts else result.metadata["failure_reason"]
 
 
 KEYS: dict[str, tuple[Callable[[Write, str], Any], str, Any, str, Any]] = {
@@ -170,11 +233,21 @@ KEYS: dict[str, tuple[Callable[[Write, str], Any], str, Any, str, Any]] = {
         "the password and the plan",
     ),
     "allowed_tools": (offered, "[]", ["look", "listen"], "[listen]", ["listen"]),
+    "context_max_tokens": (retrieved, "4000", 4, "100", 1),
+    "context_max_snippets": (retrieved, "10", 4, "2", 2),
+    "context_window_tokens": (kept, "null", 31, "1", "invalid_request"),
+    "history_max_tokens": (kept, "4000", 31, "100", 4),
+    "history_max_messages": (kept, "null", 31, "20", 20),
+    "history_max_turns": (kept, "null", 31, "3", 6),
     "enable_tracing": (traced, "true", True, "false", False),
     "temperature": (asked_with("temperature"), "0", 0, "0.3", 0.3),
     "top_p": (asked_with("top_p"), "0.9", 0.9, "0.5", 0.5),
     "seed": (asked_with("seed"), "42", 42, "7", 7),
     "max_tokens": (asked_with("max_tokens"), "1024", 1024, "9", 9),
+    "early_tools": (began_early, "true", True, "false", False),
+    "max_run_seconds": (ended, "null", (True, 30.0), "12", ("max_run_seconds", 12.0)),
+    "max_run_tokens": (ended, "null", (True, 30.0), "75", ("max_run_tokens", 10.0)),
+    "max_run_cost_usd": (ended, "null", (True, 30.0), "0.000075", ("max_run_cost_usd", 10.0)),
     "json_mode": (asked_with("json_mode"), "false", False, "true", True),
 }
 
@@ -253,6 +326,20 @@ def test_the_file_names_the_models_and_the_log(write: Write, tmp_path: Path) -> 
     parts = Harness.from_config(path)._orchestrator.parts
     assert [endpoint.name for endpoint in parts.endpoints] == ["ollama/big", "vllm/small"]
     assert (parts.system, parts.log is not None) == ("Be kind.", True)
+
+
+def test_a_path_in_the_file_is_seen_from_the_file(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is the same one from wherever the program was started."""
+    path = write("session_log: sessions.db\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for name in (path, Path("..") / path.name):
+        Harness.from_config(name, provider=ScriptedProvider(["done"])).run("go")
+    assert [found.name for found in elsewhere.iterdir()] == []
+    assert (tmp_path / "sessions.db").exists()
 
 
 def test_without_a_provider_the_file_is_not_enough(write: Write) -> None:

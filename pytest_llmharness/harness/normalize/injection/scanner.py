@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 
+from ....domain.frozen import dataclass
 from .bearing import is_about, is_conditional, is_directed, is_of_others, is_refused, is_vague, reported_places
 from .encoded import decoded
 from .grammar import Match, Matcher
