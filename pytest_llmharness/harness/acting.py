@@ -11,13 +11,13 @@ from typing import NamedTuple
 from ..domain.event import EventKind
 from ..domain.result import FailureReason
 from ..domain.tool import ToolCall, ToolSpec
+from .admitting import Admitted, Admitting, Pending
 from .constrain import Toolbox
 from .foreign import said
-from .gate.budgets import Account, Charge
+from .gate.budgets import Charge
 from .journal import Journal
 from .parts import Parts
 from .received import whole
-from .refusal import Refusal
 
 _key: ContextVar[str] = ContextVar("llmharness_idempotency_key", default="")
 
@@ -39,7 +39,9 @@ class Halt:
     fix: str
 
 
-class _Admitted(NamedTuple):
+class _Placed(NamedTuple):
+    """An admitted call, and its place in the answer."""
+
     position: int
     call: ToolCall
     spec: ToolSpec
@@ -57,9 +59,9 @@ class Acting:
 
     def __init__(self, parts: Parts, journal: Journal, toolbox: Toolbox) -> None:
         self._parts, self._journal, self._toolbox = parts, journal, toolbox
-        allowances = () if parts.gate is None else parts.gate.allowances
-        spent = journal.state.charges
-        self._account = Account(allowances, clock=parts.clock, history=spent) if allowances else None
+        self._admitting = Admitting(
+            toolbox, journal, guardrails=parts.guardrails, gate=parts.gate, clock=parts.clock
+        )
 
     @property
     def offered(self) -> tuple[ToolSpec, ...]:
@@ -79,7 +81,7 @@ class Acting:
         admitted, held = [], None
         for position in undecided:
             decided = await self._decided(position, calls[position])
-            if isinstance(decided, _Admitted):
+            if isinstance(decided, _Placed):
                 admitted.append(decided)
             held = held or (decided if isinstance(decided, Halt) else None)
         await self._together(admitted)
@@ -87,48 +89,20 @@ class Acting:
 
     # --- before: may it run? ---
 
-    async def _decided(self, position: int, call: ToolCall) -> _Admitted | Halt | None:
+    async def _decided(self, position: int, call: ToolCall) -> _Placed | Halt | None:
         """Admit a call, or answer it with its refusal, or say that a person must decide first."""
-        parts = self._parts
-        blocked = False
-        if parts.guardrails is not None:
-            call, hits = parts.guardrails.call(call)
-            blocked = bool(hits) and parts.guardrails.action == "block"
-        if blocked:
-            refused = Refusal("guardrails", "blocked_word", "the arguments hold a blocked word; leave it out")
-            await self._refuse(position, call, refused)
-            return None
-        charge = self._toolbox.admit(call)
-        if isinstance(charge, Refusal):
-            await self._refuse(position, call, charge)
-            return None
-        spec = self._toolbox.spec(call.name)
-        if parts.gate is not None:
-            session_id = self._journal.state.session_id
-            decision = await parts.gate.decide(call, spec, session_id=session_id, account=self._account)
-            if self._journal.observed:
-                await self._journal.tell(EventKind.GATE, **decision.facts)
-            if decision.verdict != "run":
-                self._toolbox.release(charge)
-            if decision.verdict == "pending":
-                return Halt(
-                    FailureReason.PENDING_APPROVAL,
-                    decision.reason,
-                    f"answer {decision.ticket}, then resume the session",
-                )
-            if decision.refusal is not None:
-                await self._refuse(position, call, decision.refusal)
-                return None
-            call, charge = decision.call, decision.charge or charge
-        return _Admitted(position, call, spec, charge)
-
-    async def _refuse(self, position: int, call: ToolCall, refused: Refusal) -> None:
-        await self._journal.tell(EventKind.REFUSED, tool=call.name, id=call.id, **refused.facts)
-        await self.answer(position, call, f"Error: {refused.reason}", ok=False)
+        decided = await self._admitting.decide(call, self._journal.state.session_id)
+        if isinstance(decided, Admitted):
+            return _Placed(position, *decided)
+        if isinstance(decided, Pending):
+            what_to_do = f"answer {decided.ticket}, then resume the session"
+            return Halt(FailureReason.PENDING_APPROVAL, decided.reason, what_to_do)
+        await self.answer(position, call, f"Error: {decided.reason}", ok=False)
+        return None
 
     # --- the effect ---
 
-    async def _together(self, admitted: Sequence[_Admitted]) -> None:
+    async def _together(self, admitted: Sequence[_Placed]) -> None:
         if len(admitted) <= 1:
             for one in admitted:
                 await self._run(one)
@@ -136,7 +110,7 @@ class Acting:
         self._journal.take_turns()
         slots = asyncio.Semaphore(self._parts.config.tool_concurrency)
 
-        async def run(one: _Admitted) -> None:
+        async def run(one: _Placed) -> None:
             async with slots:
                 await self._run(one)
 
@@ -149,7 +123,7 @@ class Acting:
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
 
-    async def _run(self, one: _Admitted) -> None:
+    async def _run(self, one: _Placed) -> None:
         call, key = one.call, self._name(one.position)
         await self._journal.record(
             EventKind.TOOL_EXECUTION,
@@ -195,7 +169,7 @@ class Acting:
             call, _ = self._parts.guardrails.call(call)
         spec = self._toolbox.spec(call.name)
         if spec.read_only or spec.in_doubt == "idempotent":
-            await self._run(_Admitted(position, call, spec, Charge(0.0, call.name)))
+            await self._run(_Placed(position, call, spec, Charge(0.0, call.name)))
             return None
         key = self._name(position)
         if spec.in_doubt == "lookup":
@@ -204,7 +178,7 @@ class Acting:
             except Exception as error:  # noqa: BLE001 - who cannot tell leaves the call in doubt
                 return _in_doubt(call, key, position, f"; its lookup failed: {said(error)}")
             if found is None:
-                await self._run(_Admitted(position, call, spec, Charge(0.0, call.name)))
+                await self._run(_Placed(position, call, spec, Charge(0.0, call.name)))
             else:
                 await self.answer(position, call, found, ok=True)
             return None
