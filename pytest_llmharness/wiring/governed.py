@@ -10,6 +10,7 @@ from ..adapters.clocks.system import SystemClock
 from ..adapters.tools.signature import signature_of
 from ..domain.event import EventKind
 from ..domain.tool import ToolCall, ToolSpec
+from ..harness.action_schema import defaults_of
 from ..harness.admitting import Admitted, Admitting, Pending
 from ..harness.constrain import Toolbox
 from ..harness.gate.approval import action_hash
@@ -22,12 +23,9 @@ from ..harness.state import RunState
 if TYPE_CHECKING:
     from ..harness.constrain import Constraints
     from ..harness.gate.decision import Gate
-    from ..harness.layers import Normalize
     from ..ports.clock import Clock
     from ..ports.tool import Tool
     from ..ports.tracer import Tracer
-
-_NORMALIZER = Normalizer()
 
 
 def governed(
@@ -39,7 +37,7 @@ def governed(
     clock: Clock | None = None,
     session_id: str = "agent",
     timeout_s: float | None = 30.0,
-    normalize: Normalize | None = _NORMALIZER,
+    scan: bool = True,
     sync: bool = False,
 ) -> list[Callable[..., Any]]:
     """Return a function for each tool, to be given to an agent of any framework as its tool.
@@ -67,7 +65,7 @@ def governed(
         clock: the time; None means the system clock.
         session_id: the session that approvals belong to.
         timeout_s: seconds after which a call is cancelled and answered with an error.
-        normalize: scans what tools return; None hands it on as it is.
+        scan: take out of what tools return what looks like an attempt to take the model over.
         sync: return plain functions instead of coroutine functions; they wait in their thread.
 
     Raises:
@@ -80,7 +78,7 @@ def governed(
         RunState(), log=None, tracer=None if tracer is None else SafeTracer(tracer), listener=None
     )
     admitting = Admitting(toolbox, journal, guardrails=None, gate=gate, clock=clock)
-    session = _Session(session_id, toolbox, admitting, journal, normalize)
+    session = _Session(session_id, toolbox, admitting, journal, Normalizer() if scan else None)
     return [_function(toolbox.spec(tool.spec.name), session.answer, sync=sync) for tool in tools]
 
 
@@ -93,17 +91,19 @@ class _Session:
         toolbox: Toolbox,
         admitting: Admitting,
         journal: Journal,
-        normalize: Normalize | None,
+        normalizer: Normalizer | None,
     ) -> None:
         self._session_id = session_id
         self._toolbox, self._admitting, self._journal = toolbox, admitting, journal
-        self._normalize = normalize
+        self._normalizer = normalizer
         self._proposed: Counter[str] = Counter()
 
     async def answer(self, name: str, arguments: dict[str, Any]) -> str:
         """Return what the model is told of a call."""
-        call = ToolCall(name, arguments)
-        action = action_hash(self._session_id, call)
+        try:
+            action = action_hash(self._session_id, ToolCall(name, arguments))
+        except RecursionError:
+            return f"Error: the arguments of {name} are nested too deeply"
         # Frameworks keep a call's id to themselves. Equal calls are told apart by their number, which
         # stays the same while a person has not answered.
         call = ToolCall(name, arguments, id=str(self._proposed[action]))
@@ -121,8 +121,8 @@ class _Session:
         await tell(EventKind.TOOL_EXECUTION, **facts, writes=not admitted.spec.read_only)
         text, ok = await self._journal.inside("tool_execution", self._toolbox.dispatch(call), **facts)
         text = whole(text)
-        if ok and self._normalize is not None:
-            text = self._normalize.tool_result(text).text
+        if ok and self._normalizer is not None:
+            text = self._normalizer.tool_result(text).text
         await tell(EventKind.TOOL_RESULT, **facts, ok=ok)
         return text
 
@@ -131,19 +131,17 @@ def _function(
     spec: ToolSpec, answer: Callable[[str, dict[str, Any]], Coroutine[Any, Any, str]], *, sync: bool
 ) -> Callable[..., Any]:
     signature = signature_of(spec)
+    defaults = defaults_of(spec.schema)
     optional = {
-        name
-        for name, one in signature.parameters.items()
-        if one.default is None and "default" not in spec.schema["properties"][name]
+        name for name, one in signature.parameters.items() if one.default is None and name not in defaults
     }
 
     def called(*args: Any, **kwargs: Any) -> Coroutine[Any, Any, str]:
         # What does not fit the signature is refused like what does not fit the schema: in words.
-        given = dict(zip(signature.parameters, args, strict=False)) | kwargs
-        return answer(spec.name, {name: value for name, value in given.items() if not left_out(name, value)})
-
-    def left_out(name: str, value: Any) -> bool:
-        return value is None and name in optional
+        given = {**signature.bind_partial(*args).arguments, **kwargs}
+        return answer(
+            spec.name, {name: one for name, one in given.items() if one is not None or name not in optional}
+        )
 
     async def tool(*args: Any, **kwargs: Any) -> str:
         return await called(*args, **kwargs)

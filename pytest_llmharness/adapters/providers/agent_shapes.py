@@ -37,6 +37,8 @@ def shape_of(agent: Any) -> Shape:
     Raises:
         ConfigError: nothing says how, or its input cannot hold a conversation.
     """
+    if inspect.isclass(agent):
+        raise _unknown(agent)
     if callable(getattr(agent, "ainvoke", None)) or callable(getattr(agent, "invoke", None)):
         return Shape(partial(_ask_runnable, agent, _takes_state(agent)))
     if callable(getattr(agent, "kickoff", None)):
@@ -44,9 +46,13 @@ def shape_of(agent: Any) -> Shape:
         return Shape(partial(_ask_crew, agent), takes_turns=True)
     if "task" in _parameters(getattr(agent, "run", None)):
         return Shape(partial(_ask_team, agent), takes_turns=True)
-    if callable(agent) and not inspect.isclass(agent):
+    if callable(agent):
         return Shape(partial(_ask_function, agent))
-    raise ConfigError(
+    raise _unknown(agent)
+
+
+def _unknown(agent: Any) -> ConfigError:
+    return ConfigError(
         f"{_shown(agent)} is no agent that is known here",
         where="AgentProvider(agent)",
         fix="give a function of a text, or an object with ainvoke, kickoff or run(task=...)",
