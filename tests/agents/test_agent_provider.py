@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -208,7 +209,14 @@ def test_a_team_begins_anew_with_each_call(kind: Callable[[Think], Team]) -> Non
 
 def test_who_keeps_a_state_answers_one_call_at_a_time() -> None:
     """Two runs of one crew would overwrite each other's tasks."""
-    crew = Crew(answering("fine"))
+    meeting = threading.Barrier(2)
+
+    def think(said: str) -> str:
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait(timeout=0.02)  # nobody comes
+        return "fine"
+
+    crew = Crew(think)
     provider = AgentProvider(crew)
 
     async def both() -> None:

@@ -155,6 +155,17 @@ def test_what_a_tool_brings_in_is_scanned() -> None:
     assert "Ignore all previous" in said(plain())
 
 
+def test_halves_of_characters_are_joined() -> None:
+    """What a tool cut in the middle can be sent on."""
+
+    @tool(read_only=True)
+    def smile() -> str:
+        return "\ud83d\ude00\ud83d"
+
+    (smiles,) = governed([smile])
+    assert said(smiles()) == "\U0001f600\ufffd"
+
+
 def test_arguments_too_deep_to_look_at_are_refused() -> None:
     """A model can nest deeper than Python goes."""
 
