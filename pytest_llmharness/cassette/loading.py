@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,7 +67,7 @@ def load_if_there(path: Path) -> Cassette | None:
     try:
         for take in native_takes(document) if is_native(document) else foreign_takes(document):
             _check(take)
-            takes.append(Take(take.request, decoded(take.response)))
+            takes.append(replace(take, response=decoded(take.response)))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise broken(path, f"is no cassette: {_where(document, takes)}: {_why(error)}") from error
     metadata = document.get("metadata")

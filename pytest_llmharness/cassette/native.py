@@ -1,12 +1,14 @@
 """Our own file format: indented JSON, raw unicode, bodies as the text they are.
 
     {"metadata": {"format": 2, "recorder": "pytest-llmharness 0.1.0", ...},
-     "interactions": [{"request": {method, url, headers, body}, "response": {...}}]}
+     "interactions": [{"recorded_at": "2026-11-21T12:00:00Z", "client": "OpenAI/Python 3.52.0",
+                       "request": {method, url, headers, body}, "response": {...}}]}
 
-A response has status, headers, and `ms`, the milliseconds from the request to its head (to its
-end, where it came as one body). Then follows `body`, or for a stream `chunks`: one [ms, text] a
-line. `end` is there where it is not "done": "client_closed", "cut", "timeout" or "connect_error",
-and `error` where the client raised one. A call without an answer has neither status nor body.
+`recorded_at` and `client` may be missing. A response has status, headers, and `ms`, the
+milliseconds from the request to its head (to its end, where it came as one body). Then follows
+`body`, or for a stream `chunks`: one [ms, text] a line. `end` is there where it is not "done":
+"client_closed", "cut", "timeout" or "connect_error", and `error` where the client raised one. A call
+without an answer has neither status nor body.
 
 A body or chunk that is not UTF-8 is {"base64": "..."}; a header that came more than once is a
 list. But for the times, the bytes depend on nothing but the traffic and the metadata. Format 1 had
@@ -49,13 +51,17 @@ def native_takes(document: Mapping[str, Any]) -> Iterator[Take]:
                 _read_body(asked["body"]),
             ),
             _read_response(answered),
+            str(each.get("recorded_at", "")),
+            str(each.get("client", "")),
         )
 
 
 def render_take(take: Take) -> bytes:
     """Return a take as it stands in the file, indented."""
     asked, answered = take.request, take.response
+    known = {"recorded_at": take.recorded_at, "client": take.client}
     document = {
+        **{name: told for name, told in known.items() if told},
         "request": {
             "method": asked.method,
             "url": asked.url,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -13,13 +14,16 @@ from ..domain.record_mode import RecordMode
 from ..errors import CassetteMiss
 from ..ports.clock import Clock
 from .chunks import Rechunk
+from .client import client_of, utc_now
 from .content_coding import decoded
+from .drift import ABSENT, Drift, drift_of
 from .faults import Faults
-from .fingerprint import request_key, request_path
-from .index import TakeIndex
+from .fingerprint import MATCHING, request_path
+from .index import Eyes, TakeIndex, working_directory
 from .loading import Cassette
+from .match import Match
 from .native import FORMAT
-from .nearest import nearest_words
+from .nearest import Neighbours
 from .playback import Pace, Playback
 from .redaction import Redactor
 from .storage import Signature
@@ -55,6 +59,7 @@ class Recording:
         fix: str | Callable[[], str] = "",
         pace: Pace | None = None,
         rechunk: Rechunk | None = None,
+        match: Match | None = None,
     ) -> None:
         self.path, self.mode = path, mode
         self.played = self.recorded = 0
@@ -62,7 +67,6 @@ class Recording:
         self.requested_waits: list[float] = []
         self._pace, self._rechunk = pace or Pace(), rechunk
         self._faults = Faults()
-        self._left: dict[bytes, list[Take]] = {}
         self._begun = 0
         self._running: set[Tape] = set()
         self._unanswered: list[tuple[int, Take]] = []
@@ -71,7 +75,9 @@ class Recording:
         self._plays = mode in (RecordMode.NONE, RecordMode.NEW_EPISODES) or (
             mode is RecordMode.ONCE and self._exists
         )
-        self._index = TakeIndex(cassette.interactions if cassette and self._plays else [])
+        eyes = Eyes.here(match or Match(), _folders(cassette.metadata if cassette else {}))
+        self._index = TakeIndex(cassette.interactions if cassette and self._plays else [], eyes=eyes)
+        self._neighbours: Neighbours | None = None
         self._redactor = Redactor()
         self._lock = threading.Lock()
         self.metadata = _metadata(cassette, metadata, self._redactor, writes=self.records)
@@ -91,15 +97,22 @@ class Recording:
         """
         if not self._plays:
             return None
-        for key in self._keys(request):
-            with self._lock:
-                response = self._claim(key, request)
-                if response is not None:
-                    self.played += 1
-                    return Playback(response, self._pace, self._over)
+        response = self._response(request)
+        if response is not None:
+            return Playback(response, self._pace, self._over)
         if self.records:
             return None
         raise self._missed(request)
+
+    @property
+    def takes(self) -> Sequence[Take]:
+        """What may be played, in order of recording."""
+        return self._index.takes
+
+    def unplayed(self) -> list[int]:
+        """Return the numbers, from 1, of the takes that no call has asked for."""
+        with self._lock:
+            return [place + 1 for place in self._index.unplayed()]
 
     def begin(self, request: RecordedRequest) -> Tape:
         """Start to record a call that goes out: it has its place in the file from now on."""
@@ -176,17 +189,22 @@ class Recording:
             if self._file.unwritten is not None:
                 raise self._file.unwritten
 
-    def _claim(self, key: bytes, request: RecordedRequest) -> RecordedResponse | None:
-        left = self._left.get(key)
-        take = left.pop(0) if left else self._index.claim(key)
-        if take is None:
-            return None
+    def _response(self, request: RecordedRequest) -> RecordedResponse | None:
+        with self._lock:
+            found = self._index.claim(request, lambda: self._as_written(request))
+            if found is None:
+                return None
+            self.played += 1
+            return self._answer(*found, request)
+
+    def _answer(self, place: int, key: bytes, request: RecordedRequest) -> RecordedResponse:
+        take = self._index.takes[place]
         response = take.response if self._rechunk is None else self._rechunk(take.response)
         fault = self._faults.next()
         if fault is not None:
             response = fault.over(response, request)
             if fault.leaves_take:
-                self._left.setdefault(key, []).insert(0, take)
+                self._index.put_back(place, key)
         response, wait_s = without_wait(response)
         if wait_s is not None:
             self.requested_waits.append(wait_s)
@@ -194,11 +212,12 @@ class Recording:
 
     def _keep(self, tape: Tape, response: RecordedResponse) -> None:
         """Put the take on disk before the caller goes on; without a status, when one follows."""
-        take = Take(tape.request, decoded(response))
+        take = Take(tape.request, decoded(response), utc_now(), client_of(tape.request))
         with self._lock:
             self._running.discard(tape)
             if self._file is None:
                 return
+            self._note_folder(take.request)
             if self._redactor.learn(take.request):
                 self._file.forget_rendering()
             if not response.status:
@@ -207,6 +226,12 @@ class Recording:
             self._add_unanswered()
             self._add(tape.number, take)
             self._file.write()
+
+    def _note_folder(self, request: RecordedRequest) -> None:
+        """Tell the head of the file which folder the calls ran in, where a request names it."""
+        folder, told = working_directory(), _folders(self.metadata)
+        if folder and folder not in told and json.dumps(folder)[1:-1].encode() in request.body:
+            self.metadata["cwd"] = [*told, folder]
 
     def _forget(self, tape: Tape) -> None:
         with self._lock:
@@ -231,27 +256,45 @@ class Recording:
             fix=self._fix if isinstance(self._fix, str) else self._fix(),
         )
 
-    def _keys(self, request: RecordedRequest) -> Iterator[bytes]:
-        """Yield the request's key, then that of its written form where it holds a secret."""
-        yield request_key(request)
-        # Only now: to search a request costs more than to find its take.
-        with self._lock:
-            self._redactor.learn(request)
-            url, body = self._redactor.text(request.url), self._redactor.body(request.body)
-        if url != request.url or body != request.body:
-            yield request_key(replace(request, url=url, body=body))
+    def _as_written(self, request: RecordedRequest) -> RecordedRequest:
+        """Return the request as a cassette holds it: the same one, where it has no secret."""
+        self._redactor.learn(request)
+        url, body = self._redactor.text(request.url), self._redactor.body(request.body)
+        same = url == request.url and body == request.body
+        return request if same else replace(request, url=url, body=body)
 
     def _missed(self, request: RecordedRequest) -> CassetteMiss:
+        call = f"{request.method} {request_path(request.url)}"
         if self._exists:
-            what = "no take answers this request"
-            where = f"{self.path} ({nearest_words(request, self._index.takes)})"
+            drift = self._drift(request)
+            what = f"no take answers this request: {drift.summary}"
+            line = f":{drift.line}" if drift.line else ""
+            where = f"{self.path}{line} ({drift.nearest_words})"
         else:
+            drift = Drift(self._redactor.text(call), 0, why=ABSENT)
             what = f"there is no cassette to answer this request: {self.path.name} does not exist"
-            where = f"{self.path} ({request.method} {request_path(request.url)})"
+            where = f"{self.path} ({call})"
         fix = self._fix if isinstance(self._fix, str) else self._fix()
-        miss = self._miss(what, where=self._redactor.text(where), fix=fix)
+        miss = self._miss(what, where=self._redactor.text(where), fix=fix, drift=drift)
         self.misses.append(miss)
         return miss
+
+    def _drift(self, request: RecordedRequest) -> Drift:
+        with self._lock:
+            neighbours = self._neighbours = self._neighbours or Neighbours(self._index)
+            return drift_of(
+                self._as_written(request),
+                self._index,
+                neighbours,
+                path=self.path,
+                client=client_of(request),
+                clean=self._redactor.text,
+            )
+
+
+def _folders(metadata: Mapping[str, Any]) -> list[str]:
+    told = metadata.get("cwd")
+    return [folder for folder in told if isinstance(folder, str)] if isinstance(told, list) else []
 
 
 def _metadata(
@@ -262,5 +305,5 @@ def _metadata(
         return told
     # Not an import statement: the package's face names every floor, those above this one too.
     version = import_module(__name__.partition(".")[0]).__version__
-    head = {"format": FORMAT, "recorder": f"pytest-llmharness {version}"}
+    head = {"format": FORMAT, "matching": MATCHING, "recorder": f"pytest-llmharness {version}"}
     return {**head, **redactor.value({**told, **(given or {})}), **head}

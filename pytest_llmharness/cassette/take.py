@@ -112,7 +112,16 @@ class RecordedResponse:
 
 @dataclass(frozen=True)
 class Take:
-    """One recorded call."""
+    """One recorded call.
+
+    Attributes:
+        request: what was asked.
+        response: what came back.
+        recorded_at: when, as an ISO time in UTC; "" where that is not known.
+        client: which SDK asked, e.g. "OpenAI/Python 3.52.0"; "" where that is not known.
+    """
 
     request: RecordedRequest
     response: RecordedResponse
+    recorded_at: str = ""
+    client: str = ""

@@ -125,4 +125,4 @@ def as_written(take: Take, redactor: Redactor) -> Take:
     written = redactor.take(take)
     response = recut(take.response, written.response.body)
     response = replace(response, headers=written.response.headers, error=redactor.text(response.error))
-    return Take(written.request, response)
+    return replace(written, response=response)

@@ -14,6 +14,7 @@ from ..errors import CassetteError, CassetteMiss, ConfigError
 from ..ports.clock import Clock
 from .chunks import Rechunk
 from .loading import load_if_there
+from .match import Match, Rules
 from .playback import Pace
 from .recording import Recording
 from .storage import AGAIN, check_writable, signature
@@ -29,6 +30,7 @@ def use_cassette(
     speed: float | None = None,
     clock: Clock | None = None,
     rechunk: str | None = None,
+    match: Rules = None,
 ) -> AbstractContextManager[Recording]:
     """Answer HTTP calls from a cassette, and record them where the mode says so.
 
@@ -60,18 +62,20 @@ def use_cassette(
         clock: whose time passes, e.g. a `VirtualClock`: then recorded times cost none. None means
             real time. Recorded times are read from it, too.
         rechunk: cut replayed bodies anew: "bytes", "merged", "random" or "random:SEED".
+        match: what may differ between a request and its take, as `Match` has it:
+            {"ignore": ["$.metadata"], "patterns": ["run-[0-9]+"], "builtin": ["uuid", "time"]}.
 
     Returns:
         A context manager of the recording: `.played`, `.recorded`, `.misses`, `.requested_waits`,
         `.fault(...)`, `.replay(...)`, `.metadata`, `.path`.
 
     Raises:
-        ConfigError: the record mode, the speed or the way to cut is unknown.
+        ConfigError: the record mode, the speed, the way to cut or a rule of `match` is not valid.
         CassetteError: the file is broken, or cannot be read or written; it is left as it is.
         CassetteMiss: in the block, by a call that no take answers. A missing file is no error
             until then.
     """
-    settings = _Settings(metadata, miss, fix, speed, clock, rechunk)
+    settings = _Settings(metadata, miss, fix, speed, clock, rechunk, Match.of(match))
     return _Block(_in_use(Path(path), record_mode, settings))
 
 
@@ -83,6 +87,7 @@ class _Settings:
     speed: float | None
     clock: Clock | None
     rechunk: str | None
+    match: Match
 
 
 class _Block(AbstractContextManager[Recording]):
@@ -135,6 +140,7 @@ def _open(path: Path, mode: RecordMode, settings: _Settings) -> Recording:
         fix=mend,
         pace=pace,
         rechunk=rechunk,
+        match=settings.match,
     )
     if recording.records:
         check_writable(path)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..domain.frozen import dataclass
 from ..domain.message import Message
 from ..domain.tool import ToolCall, ToolSpec
 from ..errors import ConfigError
-from ..ports.clock import Clock
-from ..ports.tool import Tool
 from .action_schema import action_schema, closed, defaults_of, own
+from .chaining import check_order
 from .eager import within
 from .foreign import cancels_us, said
 from .gate.budgets import Account, Charge, quotas
@@ -21,6 +21,8 @@ from .json_form import record_form
 from .refusal import Refusal
 
 if TYPE_CHECKING:
+    from ..ports.clock import Clock
+    from ..ports.tool import Tool
     from ..schema import Schema
 
 
@@ -59,6 +61,7 @@ class _Known(NamedTuple):
     spec: ToolSpec
     schema: Schema
     defaults: dict[str, Any]
+    accepts: Callable[[Any], bool]
 
 
 class Toolbox:
@@ -79,6 +82,7 @@ class Toolbox:
         constraints: what a session may do with them.
         clock: limits each call to `timeout_s`; None leaves the time to the tools.
         timeout_s: seconds after which a call is cancelled and answered with an error.
+        open_ended: other tools may come later, so that `allowed_tools` may name one that is not there yet.
     """
 
     def __init__(
@@ -88,32 +92,38 @@ class Toolbox:
         *,
         clock: Clock | None = None,
         timeout_s: float | None = 30.0,
+        open_ended: bool = False,
     ) -> None:
+        self._open_ended = open_ended
         self._tools: dict[str, _Known] = {}
         for tool in tools:
-            from ..schema import Schema
-
-            spec = closed(_spec_of(tool))
-            if spec.name in self._tools:
-                raise ConfigError(
-                    f"two tools have the name {spec.name!r}",
-                    where="Harness(tools=...)",
-                    fix="rename one: @tool(name='...')",
-                )
-            if spec.in_doubt == "lookup" and not callable(getattr(tool, "lookup", None)):
-                raise ConfigError(
-                    f"the tool {spec.name!r} says in_doubt='lookup' and has no lookup",
-                    where="Harness(tools=...)",
-                    fix="give it `async def lookup(key) -> str | None`, or in_doubt='halt' or 'idempotent'",
-                )
-            schema = Schema(dict(spec.schema))
-            self._tools[spec.name] = _Known(tool, spec, schema, defaults_of(spec.schema))
+            self._know(_known(tool))
+        check_order(known.spec for known in self._tools.values())
         self._clock, self._timeout_s = clock, timeout_s
         self._constrain((constraints or Constraints(),), ())
 
+    def _know(self, known: _Known) -> None:
+        if known.spec.name in self._tools:
+            raise ConfigError(
+                f"two tools have the name {known.spec.name!r}",
+                where="Harness(tools=...)",
+                fix="rename one: @tool(name='...')",
+            )
+        self._tools[known.spec.name] = known
+
+    def with_tools(self, tools: Iterable[Tool]) -> Toolbox:
+        """Return a toolbox of these tools, with the constraints and limits of this one."""
+        compiled = {id(known.tool): known for known in self._tools.values()}
+        box = Toolbox(clock=self._clock, timeout_s=self._timeout_s, open_ended=True)
+        for tool in tools:
+            box._know(compiled.get(id(tool)) or _known(tool))
+        check_order(known.spec for known in box._tools.values())
+        box._constrain(self._layers, ())
+        return box
+
     def _constrain(self, layers: tuple[Constraints, ...], history: Iterable[Charge]) -> None:
         for name in layers[-1].allowed_tools:
-            if name not in self._tools:
+            if name not in self._tools and not self._open_ended:
                 raise ConfigError(
                     f"allowed_tools names {name!r}, and no tool has that name",
                     where="Constraints(allowed_tools=...)",
@@ -127,7 +137,7 @@ class Toolbox:
 
     def session(self, constraints: Constraints | None = None, history: Iterable[Charge] = ()) -> Toolbox:
         """Return a view for one session: within these constraints, counting calls from `history` on."""
-        view = Toolbox(clock=self._clock, timeout_s=self._timeout_s)
+        view = Toolbox(clock=self._clock, timeout_s=self._timeout_s, open_ended=self._open_ended)
         view._tools = self._tools
         view._constrain((*self._layers, *((constraints,) if constraints else ())), history)
         return view
@@ -159,7 +169,7 @@ class Toolbox:
             return self._closed(call.name)
         if call.raw_arguments is not None:
             return _no("arguments", "the arguments are no JSON object; send one complete object")
-        if known.schema.accepts_value(call.arguments):
+        if known.accepts(call.arguments):
             return None
         verdict = known.schema.check_value(call.arguments)
         return _no("arguments", f"invalid arguments: {verdict.hint()}")
@@ -198,7 +208,8 @@ class Toolbox:
         """Run an admitted call, within the time limit, and return (its text, whether it succeeded)."""
         known = self._tools[call.name]
         try:
-            invoked = known.tool.invoke(own({**known.defaults, **call.arguments}))
+            given = {**known.defaults, **call.arguments} if known.defaults else call.arguments
+            invoked = known.tool.invoke(own(given))
             value = await (invoked if self._clock is None else within(self._clock, self._timeout_s, invoked))
             return answer_text(value), True
         except TimeoutError as error:
@@ -234,11 +245,30 @@ class Toolbox:
         return next(filter(None, (layer.forbids(spec) for layer in self._layers)), None)
 
 
+def _known(tool: Tool) -> _Known:
+    from ..schema import Schema
+
+    spec = closed(spec_of(tool))
+    if spec.in_doubt == "lookup" and not callable(getattr(tool, "lookup", None)):
+        raise ConfigError(
+            f"the tool {spec.name!r} says in_doubt='lookup' and has no lookup",
+            where="Harness(tools=...)",
+            fix="give it `async def lookup(key) -> str | None`, or in_doubt='halt' or 'idempotent'",
+        )
+    schema = Schema(dict(spec.schema))
+    return _Known(tool, spec, schema, defaults_of(spec.schema), schema.accepts_value)
+
+
 def _no(rule: str, reason: str) -> Refusal:
     return Refusal("constrain", rule, reason)
 
 
-def _spec_of(tool: Tool) -> ToolSpec:
+def spec_of(tool: Tool) -> ToolSpec:
+    """Return the contract of a tool.
+
+    Raises:
+        ConfigError: it is none.
+    """
     spec = getattr(tool, "spec", None)
     if not isinstance(spec, ToolSpec):
         raise ConfigError(

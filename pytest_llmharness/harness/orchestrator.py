@@ -16,23 +16,28 @@ from ..errors import (
     ConfigError,
     HarnessError,
     InvalidRequest,
-    MaxRetriesExceeded,
     ProviderError,
 )
-from .acting import Acting, Halt
-from .calling import Calling
+from . import endings
+from .acting import Acting
+from .bounds import BoundReached
+from .calling import Calling, Manner
 from .context.packing import context_message
 from .context.snippet import Snippet
+from .deadline import until
 from .degrade.failure import reason
 from .foreign import said
-from .journal import Journal, Listener
+from .journal import Journal, Listener, SteadyJournal
 from .memory import Memory
 from .normalize import refusal
 from .observations import LLM_CALL, llm_call
+from .owner import owned_by
 from .parts import Parts
 from .progress import going_round
+from .repair import places_of
 from .state import RunState, Step
-from .validate import Check
+from .validate.checking import Check
+from .validate.reading import revived
 from .written import read
 
 if TYPE_CHECKING:
@@ -44,6 +49,7 @@ class Orchestrator:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self.manner = Manner(parts)
 
     async def run(self, request: Request) -> LLMResult:
         """Run a request to its result."""
@@ -86,9 +92,9 @@ class Orchestrator:
                 fix="give the session_id that a result's metadata names, and the log it was written to",
             )
         if state.outcome is not None and not state.waits:
-            return state.outcome
+            return revived(state.outcome, self.parts.schema)
         _check_settle(state, settle)
-        return await Run(self.parts, state, None).resume(settle)
+        return await Run(await self._parts_now(), self.manner, state, None).resume(settle)
 
     async def state(self, session_id: str, upto: int | None = None) -> RunState:
         """Return the session as it was after event number `upto`, or as it is.
@@ -106,7 +112,7 @@ class Orchestrator:
         async for seq, event in self.parts.log.read(session_id):
             if upto is not None and seq > upto:
                 break
-            live = read(event)
+            live = read(event, state.messages)
             state.apply(live.kind, live.data)
         return state
 
@@ -119,7 +125,12 @@ class Orchestrator:
                 where="Request.session_id",
                 fix=f"end it first: harness.resume({request.session_id!r})",
             )
-        return await Run(self.parts, state, listener).start(request)
+        return await Run(await self._parts_now(), self.manner, state, listener).start(request)
+
+    async def _parts_now(self) -> Parts:
+        live = self.parts.live_tools
+        toolbox = self.parts.toolbox if live is None else await live.now()
+        return self.parts if toolbox is self.parts.toolbox else replace(self.parts, toolbox=toolbox)
 
 
 class Run:
@@ -127,29 +138,25 @@ class Run:
 
     Args:
         parts: what the harness is made of.
+        manner: how it asks.
         state: the session so far.
         listener: takes the events as they come; None asks for whole answers.
     """
 
-    def __init__(self, parts: Parts, state: RunState, listener: Listener | None) -> None:
-        self.parts, self.state = parts, state
-        self.journal = Journal(
-            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=parts.direct
+    def __init__(self, parts: Parts, manner: Manner, state: RunState, listener: Listener | None) -> None:
+        self.parts, self.manner, self.state = parts, manner, state
+        kind = Journal if parts.config.max_run_seconds is None else SteadyJournal
+        self.journal = kind(
+            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=manner.direct
         )
-        self.memory = Memory(parts.store, self.journal)
+        self.memory = Memory(parts.store, parts.memory, self.journal)
         self.started_s = parts.clock.now()
         self.climbing: Climbing | None = None
-        self.steps = {
-            Step.PREPARE: self.prepare,
-            Step.ASK: self.ask,
-            Step.USE_TOOLS: self.use_tools,
-            Step.CHECK: self.check,
-        }
 
     async def start(self, request: Request) -> LLMResult:
         """Begin with a request."""
         session_id = request.session_id or self.parts.ids.new()
-        with self.journal.span("orchestrate", session_id=session_id):
+        with self.journal.span("orchestrate", session_id=session_id), owned_by(request.user):
             await self.journal.record(EventKind.ORCHESTRATE_START, session_id=session_id, request=request)
             self.equip()
             return await self.finish()
@@ -157,9 +164,12 @@ class Run:
     async def resume(self, settle: Mapping[int, str | None]) -> LLMResult:
         """Go on where the log ends."""
         again = [position for position, found in settle.items() if found is None]
-        with self.journal.span("orchestrate", session_id=self.state.session_id):
+        assert self.state.request is not None
+        user = self.state.request.user
+        with self.journal.span("orchestrate", session_id=self.state.session_id), owned_by(user):
             await self.journal.record(EventKind.RESUMED, again=again)
             self.equip()
+            await self.memory.catch_up(self.state)
             for position, found in settle.items():
                 if found is not None and position in self.state.in_doubt:
                     await self.acting.answer(position, self.state.proposed[position], found, ok=True)
@@ -170,8 +180,15 @@ class Run:
         parts, state = self.parts, self.state
         bound = parts.constrain is not None or parts.toolbox.counts
         toolbox = parts.toolbox.session(parts.constrain, state.charges) if bound else parts.toolbox
-        self.calling = Calling(parts, self.journal, toolbox, streaming=self.journal.listened)
         self.acting = Acting(parts, self.journal, toolbox)
+        self.calling = Calling(
+            parts,
+            self.manner,
+            self.journal,
+            toolbox,
+            streaming=self.journal.listened,
+            early=self.acting.early,
+        )
         if parts.routes is not None:
             from .climbing import Climbing
 
@@ -185,15 +202,31 @@ class Run:
             self.calling.aim(self.climbing.endpoints, self.climbing.call)
 
     async def finish(self) -> LLMResult:
-        """Take step after step."""
+        """Take step after step, until the end or the deadline."""
+        limit_s = self.parts.config.max_run_seconds
         try:
-            while (step := self.state.next_step) is not Step.STOP:
-                await self.steps[step]()
+            if limit_s is None:
+                while (step := self.state.next_step) is not Step.STOP:
+                    await _STEPS[step](self)
+            else:
+                await until(self.parts.clock, self.started_s + limit_s, self.advance)
+                if self.state.outcome is None:
+                    late = endings.out_of_time(self.state, limit_s)
+                    await self.fail(FailureReason.MAX_RUN_SECONDS, late)
         finally:
+            if self.acting.early is not None:
+                await self.acting.early.drop()
             if self.climbing is not None:
                 self.climbing.close()
         assert self.state.outcome is not None
         return self.state.outcome
+
+    async def advance(self) -> bool:
+        """Take the next step; return whether there was one."""
+        step = self.state.next_step
+        if step is not Step.STOP:
+            await _STEPS[step](self)
+        return step is not Step.STOP
 
     # --- the steps, in the order of the flow ---
 
@@ -233,7 +266,7 @@ class Run:
                 prompt = Prompt(messages, parts.toolbox.specs)
                 done = await parts.context.assemble(prompt, documents=request.documents)
             except InvalidRequest as error:
-                await self.fail(FailureReason.INVALID_REQUEST, error, **notes)
+                await self.fail(FailureReason.INVALID_REQUEST, error, layer="context", **notes)
                 return
             messages = done.prompt.messages
             notes["context"] = [asdict(report) for report in done.steps]
@@ -241,7 +274,8 @@ class Run:
             whole = context_message([Snippet(text, source=name) for name, text in request.documents.items()])
             messages = (*messages[:-1], whole, messages[-1])
         await self.journal.note(EventKind.CONTEXT, messages=messages, notes=notes)
-        await self.memory.save(messages[-1])
+        if self.memory.keeps:
+            await self.memory.save(messages[-1])
         if self.journal.observed:
             tools = [spec.name for spec in self.acting.offered]
             await self.journal.tell(EventKind.CONSTRAIN, tools=tools)
@@ -254,17 +288,20 @@ class Run:
             await self.stop(FailureReason.MAX_ITERATIONS, "max_iterations", limit)
             return
         if self.parts.config.stop_when_stuck and going_round(self.state.turns):
-            await self.give_up(FailureReason.NO_PROGRESS, _stuck(self.state))
+            await self.give_up(FailureReason.NO_PROGRESS, endings.stuck(self.state))
             return
         try:
             failure = await self.calling.ask()
         except InvalidRequest as error:  # what the run has gathered does not fit the window any more
-            await self.fail(FailureReason.INVALID_REQUEST, error)
+            await self.fail(FailureReason.INVALID_REQUEST, error, layer="context")
+            return
+        except BoundReached as bound:
+            await self.fail(bound.reason, bound.error)
             return
         if failure is not None:
             await self.give_up(reason(failure), failure)
             return
-        if self.state.proposed:
+        if self.memory.keeps and self.state.proposed:
             await self.memory.save(self.state.last.message)
 
     async def use_tools(self) -> None:
@@ -275,9 +312,10 @@ class Run:
             return
         halt = await self.acting.round()
         if halt is not None:
-            await self.fail(halt.reason, _halted(self.state, halt))
+            await self.fail(halt.reason, endings.halted(self.state, halt))
             return
-        await self.memory.save(*self.state.answers)
+        if self.memory.keeps:
+            await self.memory.save(*self.state.answers)
 
     async def check(self) -> None:
         """Accept the answer, or ask for a better one."""
@@ -291,10 +329,10 @@ class Run:
                     if guarded.problem == "blocked_word"
                     else FailureReason.OUTPUT_TOO_LARGE
                 )
-                await self.fail(kind, _unfit(state, guarded.problem), partial=guarded.text)
+                await self.fail(kind, endings.unfit(state, guarded.problem), partial=guarded.text)
                 return
             text = guarded.text
-        checked = self.validated(text)
+        checked = await self.validated(text)
         if self.journal.observed:
             rules = [edit.rule for edit in checked.edits]
             await self.journal.tell(EventKind.PARSED, call=state.calls, mended=rules)
@@ -304,17 +342,24 @@ class Run:
         if not state.rejected:  # else an earlier process said so, and got no further
             facts = {"call": state.calls, "problems": checked.problems}
             await self.journal.record(EventKind.VALIDATION_FAILED, **facts)
+        if checked.final:
+            await self.fail(FailureReason.FAIL_FAST, endings.invalid(state, checked))
+            return
         if parts.repair is None or state.repairs >= parts.config.max_retries:
-            await self.give_up(FailureReason.VALIDATION, _exhausted(state, checked))
+            await self.give_up(FailureReason.VALIDATION, endings.exhausted(state, checked))
             return
         asked = parts.repair(checked.problems)
-        await self.journal.record(EventKind.REPAIR, retry=state.retries + 1, prompt=asked)
+        places = places_of((fault.span for fault in checked.violations), state.last.text)
+        await self.journal.record(EventKind.REPAIR, retry=state.retries + 1, prompt=asked, places=places)
         await parts.clock.sleep(parts.config.retry_delay_seconds)
 
-    def validated(self, text: str) -> Check:
+    async def validated(self, text: str) -> Check:
         """Return what the validate layer says; without one every text is accepted as it is."""
         parts = self.parts
-        return Check(text) if parts.validate is None else parts.validate(text, parts.schema, parts.validators)
+        if parts.validate is None:
+            return Check(text)
+        checked = parts.validate(text, parts.schema, parts.validators)
+        return await checked if isawaitable(checked) else checked
 
     async def judge(self, text: str, checked: Check) -> None:
         """Take a valid answer, or ask a better model where it is not good enough."""
@@ -356,32 +401,37 @@ class Run:
         """End with an accepted answer."""
         if not facts.get("needs_review"):
             await self.calling.keep()
-        await self.memory.save(self.state.last.message)
+        if self.memory.keeps:
+            await self.memory.save(self.state.last.message)
+        if self.parts.memory is not None:
+            await self.memory.remember(self.state)
         await self.end(text, success=True, score=score, value=checked.value, edits=checked.edits, **facts)
 
     async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:
         """End at a limit of the settings."""
-        error = HarnessError(
-            f"the run reached its limit {limit}={bound}; the last answer is kept",
-            where=f"session {self.state.session_id}, model call {self.state.calls}",
-            fix=f"raise HarnessConfig({limit}=...), or find out why the model does not come to an end",
-        )
-        await self.fail(reason, error)
+        await self.fail(reason, endings.at_limit(self.state, limit, bound))
 
     async def fail(self, reason: FailureReason, error: HarnessError, **facts: Any) -> None:
         """End without an accepted answer."""
-        facts |= {"failure_reason": reason.value, "layer": reason.layer, "error": error}
+        facts = {"failure_reason": reason.value, "layer": reason.layer, "error": error, **facts}
         if self.climbing is not None:
             facts |= self.climbing.ending(None, error)
-        content = facts.get("partial", self.state.last.text)
-        if "partial" not in facts and self.parts.guardrails is not None:
-            content = self.parts.guardrails.output(content, is_json=self.parts.schema is not None).text
+        is_json = self.parts.schema is not None
+        partial = self.calling.partial or self.state.last.text
+        content = facts["partial"] if "partial" in facts else self.shown(partial, is_json=is_json)
+        if self.parts.degrade is not None:
+            wait_s = error.retry_after_s if isinstance(error, ProviderError) else None
+            facts["user_message"] = self.parts.degrade.messages.failed(reason, retry_after_s=wait_s)
+        if reason.is_limit and (found := self.state.found):
+            facts["tool_results"] = [{**each, "text": self.shown(each["text"])} for each in found]
         if isinstance(error, ProviderError):
-            if self.parts.degrade is not None:
-                messages = self.parts.degrade.messages
-                facts["user_message"] = messages.failed(reason, retry_after_s=error.retry_after_s)
             content = str(error)
         await self.end(content or str(error), success=False, **facts)
+
+    def shown(self, text: str, *, is_json: bool = False) -> str:
+        """Return what may be shown of a text."""
+        guardrails = self.parts.guardrails
+        return text if guardrails is None else guardrails.output(text, is_json=is_json).text
 
     async def end(self, content: str, *, success: bool, score: float | None = None, **facts: Any) -> None:
         """Write down the result."""
@@ -402,8 +452,8 @@ class Run:
         result = LLMResult(
             content=content,
             model=state.last.model,
-            tokens_in=state.usage.tokens_in,
-            tokens_out=state.usage.tokens_out,
+            tokens_in=state.tokens_in,
+            tokens_out=state.tokens_out,
             duration_ms=(self.parts.clock.now() - self.started_s) * 1e3,
             ttft_ms=state.last.timing.ttft_ms or 0.0,
             success=success,
@@ -422,6 +472,14 @@ class Run:
         await self.journal.record(EventKind.ORCHESTRATE_COMPLETE, result=result)
 
 
+_STEPS = {
+    Step.PREPARE: Run.prepare,
+    Step.ASK: Run.ask,
+    Step.USE_TOOLS: Run.use_tools,
+    Step.CHECK: Run.check,
+}
+
+
 def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:
     """Refuse what settles no call; a call that was settled before is none of these.
 
@@ -436,46 +494,3 @@ def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:
                 where=f"Harness.resume({state.session_id!r}, settle=...)",
                 fix="give by position what the call returned, as text, or None to make it again",
             )
-
-
-def _exhausted(state: RunState, checked: Check) -> MaxRetriesExceeded:
-    """Name the end of the attempts; the last violation is chained as its cause."""
-    last = HarnessError(
-        "; ".join(checked.problems),
-        where=f"the answer to model call {state.calls}",
-        fix="make the prompt or the schema clearer, or use a stronger model",
-    )
-    attempts, why = state.repairs + 1, checked.problems[0]
-    error = MaxRetriesExceeded(
-        f"no valid answer in {attempts} attempts; the last was invalid because: {why}",
-        where=f"session {state.session_id}",
-        fix="read metadata['attempts']; raise HarnessConfig(max_retries=...) or mend the prompt",
-    )
-    error.__cause__ = last
-    return error
-
-
-def _stuck(state: RunState) -> HarnessError:
-    return HarnessError(
-        "the model's last three answers are alike, and nothing else has moved",
-        where=f"session {state.session_id}, model call {state.calls}",
-        fix="make the prompt clearer (see metadata['attempts']), or set HarnessConfig(stop_when_stuck=False)",
-    )
-
-
-def _halted(state: RunState, halt: Halt) -> HarnessError:
-    return HarnessError(
-        halt.what, where=f"session {state.session_id}, model call {state.calls}", fix=halt.fix
-    )
-
-
-def _unfit(state: RunState, problem: str) -> HarnessError:
-    what = {
-        "blocked_word": "the answer holds a blocked word",
-        "output_too_large": "the answer is larger than max_output_size",
-    }[problem]
-    return HarnessError(
-        f"{what}; what may be shown of it is in metadata['partial']",
-        where=f"session {state.session_id}, model call {state.calls}",
-        fix="change the prompt, or Guardrails(...)",
-    )

@@ -6,6 +6,7 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 from .fixtures import (
     _llm_model,
     llm_cassette,
+    llm_cassette_config,
     llm_engine,
     llm_harness,
     llm_provider,
@@ -20,6 +21,7 @@ from .hooks import (
     pytest_generate_tests,
     pytest_report_collectionfinish,
     pytest_report_header,
+    pytest_report_teststatus,
     pytest_runtest_call,
     pytest_runtest_makereport,
     pytest_runtest_protocol,
@@ -34,6 +36,7 @@ from .hooks import (
 __all__ = [
     "_llm_model",
     "llm_cassette",
+    "llm_cassette_config",
     "llm_engine",
     "llm_harness",
     "llm_provider",
@@ -46,6 +49,7 @@ __all__ = [
     "pytest_generate_tests",
     "pytest_report_collectionfinish",
     "pytest_report_header",
+    "pytest_report_teststatus",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
     "pytest_runtest_protocol",

@@ -6,18 +6,21 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ..errors import CassetteError
 from .plan import Plan, plan
 
 _CASE: pytest.StashKey[Case] = pytest.StashKey()
 _MARKERS = {
     "llm_live": ("engine", "models"),
-    "llm_cassette": ("name", "record_mode"),
+    "llm_cassette": ("name", "record_mode", "match", "max_age"),
     "llm_allow_network": (),
 }
 
@@ -38,10 +41,13 @@ class Case:
         self.cassette_marked = cassette is not None or "llm_cassette" in names
         wanted = cassette.kwargs if cassette else {}
         self.record_mode: str = record_mode or wanted.get("record_mode") or "none"
+        self.matches = [mark.kwargs.get("match") for mark in item.iter_markers("llm_cassette")][::-1]
+        self.max_age: str | None = wanted.get("max_age")
         self.cassette_path = cassette_path(item, wanted.get("name"), self.model)
         self._live_allowed = live_allowed
         self._decided: Plan | None = None
         self.recording: Any = None
+        self.expired: CassetteError | None = None
 
     @property
     def plan(self) -> Plan:
@@ -56,7 +62,7 @@ class Case:
 
     def begin(self) -> None:
         """Decide now: the cassette may have come since collection, and may come while the test runs."""
-        self._decided = self.recording = None
+        self._decided = self.recording = self.expired = None
         self._decided = self.plan
 
 
@@ -78,9 +84,16 @@ def shared_cassettes(cases: Iterable[Case]) -> Iterator[tuple[Case, str]]:
 
 def is_ours(item: pytest.Item) -> bool:
     """Whether the test bears one of our markers or uses one of our fixtures."""
-    return any(name.startswith("llm_") for name in getattr(item, "fixturenames", ())) or any(
+    return not _fixtures().isdisjoint(getattr(item, "fixturenames", ())) or any(
         item.get_closest_marker(name) for name in _MARKERS
     )
+
+
+@cache
+def _fixtures() -> frozenset[str]:
+    """Name what this plugin gives to tests; a stranger may well have an `llm_client` of its own."""
+    plugin = sys.modules[__name__.rpartition(".")[0]]
+    return frozenset(name for name in plugin.__all__ if name.startswith("llm_"))
 
 
 def case_of(item: pytest.Item) -> Case | None:
@@ -116,6 +129,10 @@ def _check(mark: pytest.Mark, item: pytest.Item) -> None:
     if mode is not None and mode not in _record_modes():
         valid = ", ".join(_record_modes())
         raise pytest.UsageError(f"{item.nodeid}: record_mode={mode!r} is no record mode; use one of {valid}")
+    if mark.kwargs.get("match") is not None or mark.kwargs.get("max_age") is not None:
+        from .cassette_rules import check_marker
+
+        check_marker(mark, item.nodeid)
 
 
 def _record_modes() -> tuple[str, ...]:

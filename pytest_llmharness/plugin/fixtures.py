@@ -29,14 +29,24 @@ def _llm_model(request: pytest.FixtureRequest) -> str | None:
     return model
 
 
+@pytest.fixture(scope="session")
+def llm_cassette_config() -> dict[str, Any]:
+    """What cassettes are told: override it, at any scope, with `match` and `max_age`.
+
+    An override that asks for `llm_cassette_config` gets what the level above says.
+    """
+    return {}
+
+
 @pytest.fixture
-def llm_cassette(request: pytest.FixtureRequest) -> Iterator[Any]:
+def llm_cassette(request: pytest.FixtureRequest, llm_cassette_config: Any) -> Iterator[Any]:
     """Record or replay the test's model calls; None where the test runs live.
 
     The recording has `.path`, `.played` and `.recorded` (counts) and `.metadata`.
     """
     session = session_of(request.config)
-    with session.cassette(session.case(request.node)) as recording:
+    _after_other_recorders(request)
+    with session.cassette(session.case(request.node), llm_cassette_config) as recording:
         yield recording
 
 
@@ -147,6 +157,15 @@ def _recorded_engine(case: Case, recording: Any) -> Engine:
         model=told.get("model"),
         api_key="replay",
     )
+
+
+def _after_other_recorders(request: pytest.FixtureRequest) -> None:
+    """Let pytest-recording, pytest-vcr and cassetter patch first: the last one answers."""
+    if request.node.get_closest_marker("vcr") is None:
+        return
+    for name in ("vcr", "_vcr_marker", "cassette"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
 
 
 def _needs_live(case: Case) -> str:

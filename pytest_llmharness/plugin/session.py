@@ -5,16 +5,17 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..errors import CassetteError, Unignorable
+from ..errors import CassetteError, ConfigError, Unignorable
 from ..options import OPTIONS, Option
 from .case import Case, adopt, case_of, is_ours, shared_cassettes
 
@@ -34,12 +35,16 @@ class LLMSession:
         self.config = config
         self.settings = {option.name: _value(config, option) for option in OPTIONS}
         _check_address(self.settings)
+        _check_cassettes(self.settings)
         self.means: Counter[str] = Counter()
         self.live_selected = 0
         self.swallowed: list[str] = []
         self.notes: list[str] = []
         self.without_engine: dict[str, str] = {}
         self.any_failed = False
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.reporting: pytest.TestReport | None = None
+        self.drift_json: os.PathLike[str] | None = None
         self._told: list[Unignorable] = []
         self._plugged: list[Callable[[], None]] | None = None
         self._engines: LiveEngines | None = None
@@ -174,27 +179,38 @@ class LLMSession:
         return next((miss for miss in self._told if not any(miss is each for each in before)), None)
 
     @contextmanager
-    def cassette(self, case: Case) -> Iterator[Any]:
-        """Use the test's cassette as its plan says; live tests have none."""
+    def cassette(self, case: Case, given: Any) -> Iterator[Any]:
+        """Use the test's cassette as its plan says; live tests have none.
+
+        Args:
+            case: the test.
+            given: what its `llm_cassette_config` returned.
+        """
         plan = case.plan
         if plan.means not in ("replay", "record"):
             yield None
             return
         from ..cassette import use_cassette
+        from .cassette_rules import expiry, rules_of
         from .commands import record_command
         from .failures import FailedMiss, failed
 
         self._plug()
         try:
+            rules = rules_of(case, self.settings, given)
             with use_cassette(
                 case.cassette_path,
                 record_mode=plan.record_mode,
                 metadata=self._metadata(case) if plan.connects else None,
                 miss=FailedMiss,
                 fix=lambda: record_command(case),
+                match=rules.match,
             ) as case.recording:
+                case.expired = expiry(case, case.recording, rules.max_age)
+                if case.expired is not None and self.settings["llm_on_expiry"] == "fail":
+                    raise case.expired
                 yield case.recording
-        except CassetteError as error:
+        except (CassetteError, ConfigError) as error:
             raise failed(error) from None
 
     def _plug(self) -> None:
@@ -229,6 +245,18 @@ class LLMSession:
 
     # --- the end ---
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
+        """Take what a report says of its test's cassette, from whichever worker it comes."""
+        told = getattr(report, "llm_cassette", None)
+        if told is not None:
+            self.outcomes[report.nodeid] = told
+        self.reporting = report
+        try:
+            return (yield)
+        finally:
+            self.reporting = None
+
     def close(self) -> None:
         """Stop the engines and the loop thread, and take the guard off."""
         for unplug in self._plugged or ():
@@ -255,6 +283,8 @@ def open_session(config: pytest.Config) -> LLMSession:
     """
     session = LLMSession(config)
     config.stash[_SESSION] = session
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(session, "llmharness-session")
     return session
 
 
@@ -289,6 +319,14 @@ def _check_address(settings: dict[str, Any]) -> None:
             "--llm-engine=embedded and --llm-base-url clash: the embedded engine has an address of its own; "
             "leave one of them out"
         )
+
+
+def _check_cassettes(settings: dict[str, Any]) -> None:
+    keys = ("llm_max_age", "llm_match_ignore", "llm_match_patterns", "llm_match_builtin")
+    if any(settings[option.name] != option.default for option in OPTIONS if option.name in keys):
+        from .cassette_rules import check_settings
+
+        check_settings(settings)
 
 
 def _shown(value: Any) -> str:

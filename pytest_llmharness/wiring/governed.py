@@ -11,7 +11,8 @@ from ..adapters.tools.signature import signature_of
 from ..domain.event import EventKind
 from ..domain.tool import ToolCall, ToolSpec
 from ..harness.action_schema import defaults_of
-from ..harness.admitting import Admitted, Admitting, Pending
+from ..harness.admitted import Admitted
+from ..harness.admitting import Admitting, Pending
 from ..harness.constrain import Toolbox
 from ..harness.gate.approval import action_hash
 from ..harness.journal import Journal
@@ -108,12 +109,14 @@ class _Session:
         # stays the same while a person has not answered.
         call = ToolCall(name, arguments, id=str(self._proposed[action]))
         self._proposed[action] += 1
-        decided = await self._admitting.decide(call, self._session_id)
-        if isinstance(decided, Pending):
+        judged = await self._admitting.judge(0, call, self._session_id)
+        if isinstance(judged, Admitted):
+            return await self._run(judged)
+        if isinstance(judged, Pending):
             self._proposed[action] -= 1
-        if not isinstance(decided, Admitted):
-            return f"Error: {decided.reason}"
-        return await self._run(decided)
+        else:
+            await self._journal.tell(EventKind.REFUSED, tool=name, id=call.id, **judged.facts)
+        return f"Error: {judged.reason}"
 
     async def _run(self, admitted: Admitted) -> str:
         call, tell = admitted.call, self._journal.tell

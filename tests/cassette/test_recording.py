@@ -6,6 +6,7 @@ import contextvars
 import gzip
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from pytest_llmharness.cassette.redaction import Redactor
 from pytest_llmharness.errors import CassetteError, CassetteMiss, ConfigError
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: no call here uses it
+RECORDED_AT = re.compile(r'(?<="recorded_at": ")[^"]+')
 MODES = ["none", "once", "new_episodes", "all", "rewrite"]
 ROOT = Path(__file__).parents[2]
 
@@ -335,6 +337,11 @@ def test_threads_record_every_call(server: Server, tmp_path: Path) -> None:
 # --- the file ---
 
 
+def timeless(path: Path) -> str:
+    """Return the file's text less the moments of its takes."""
+    return RECORDED_AT.sub("", path.read_text("utf-8"))
+
+
 def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: Path) -> None:
     """The whole file, as a reviewer sees it."""
     path = tmp_path / "take.json"
@@ -348,11 +355,13 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
             f"{server.url}/chat?b=2&a=1", content=b'{"prompt": "\xc3\xa4"}', headers={"accept": "*/*"}
         )
     text = path.read_text("utf-8").replace(sys.version.split()[0], "3.x")
+    text = RECORDED_AT.sub("2026-11-21T12:00:00Z", text).replace(f"httpx/{httpx.__version__}", "httpx/0.x")
     assert (
         text
         == """{
   "metadata": {
     "format": 2,
+    "matching": 2,
     "recorder": "pytest-llmharness 0.1.0",
     "engine": "ollama",
     "model": "m",
@@ -360,6 +369,8 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
   },
   "interactions": [
     {
+      "recorded_at": "2026-11-21T12:00:00Z",
+      "client": "python-httpx/0.x",
       "request": {
         "method": "POST",
         "url": "http://127.0.0.1:1/chat?b=2&a=1",
@@ -413,7 +424,7 @@ def test_a_random_port_is_not_in_the_file(server: Server, tmp_path: Path) -> Non
                 httpx.post(f"http://localhost:{each.http.server_port}/chat", content=b"c")
     finally:
         other.stop()
-    assert files[0].read_bytes() == files[1].read_bytes()
+    assert timeless(files[0]) == timeless(files[1])
     cassette = Cassette.load(files[0])
     assert cassette.metadata["base_url"] == "http://127.0.0.1:1/v1"
     assert [take.request.url for take in cassette.interactions] == [
@@ -462,8 +473,8 @@ def test_metadata_is_kept_and_given_back(server: Server, tmp_path: Path) -> None
         ask(server, "b")
     with use_cassette(path, metadata={"dialect": "not this one"}) as recording:
         pass
-    expected = {"format": 2, "recorder": "pytest-llmharness 0.1.0", "dialect": "openai", "model": "m"}
-    assert recording.metadata == Cassette.load(path).metadata == expected
+    ours = {"format": 2, "matching": 2, "recorder": "pytest-llmharness 0.1.0"}
+    assert recording.metadata == Cassette.load(path).metadata == {**ours, "dialect": "openai", "model": "m"}
 
 
 def test_text_that_has_no_utf8_is_kept(server: Server, tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def test_every_block_is_a_file_that_is_run_here() -> None:
         "test_mine.py",
         "test_my_provider.py",
         "conftest.py",
+        "test_rules.py",
         "test_stream.py",
     ]
     blocks = sum(len(re.findall(r"^```python$", page, re.MULTILINE)) for page in PAGES)
@@ -90,6 +91,12 @@ def test_the_adapter_of_the_docs_keeps_the_contract(pytester: pytest.Pytester) -
 def test_a_cut_can_be_laid_over_a_recorded_stream(pytester: pytest.Pytester) -> None:
     """As pasted: the stream breaks once, and then comes whole."""
     _paste(pytester, "test_stream.py")
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_declared_parts_of_the_page_count_as_equal(pytester: pytest.Pytester) -> None:
+    """As pasted: another ticket and another run get the recorded answer."""
+    _paste(pytester, "test_rules.py")
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 

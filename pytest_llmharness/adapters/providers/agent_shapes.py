@@ -70,7 +70,7 @@ async def _called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> An
     """Call what may be sync, async or neither quite; what blocks does so in a thread."""
     if inspect.iscoroutinefunction(function):
         return await function(*args, **kwargs)
-    value = await in_thread(partial(function, *args, **kwargs))
+    value = await in_thread(partial(function, *args), kwargs)
     return await value if inspect.isawaitable(value) else value
 
 

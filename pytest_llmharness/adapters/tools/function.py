@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, overload
 
 from ...domain.tool import InDoubt, ToolSpec
@@ -44,13 +44,6 @@ class FunctionTool:
         Raises:
             HarnessError: an argument does not fit its annotation.
         """
-        built = self._built(arguments)
-        if self._is_async:
-            return await self._function(**built)
-        value = await in_thread(functools.partial(self._function, **built))
-        return await value if inspect.isawaitable(value) else value
-
-    def _built(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:
             built: dict[str, Any] = self._form.build(arguments)
         except (Mismatch, RecursionError) as error:
@@ -59,7 +52,10 @@ class FunctionTool:
                 where=f"tool {self.spec.name}",
                 fix="call it with arguments that match its schema",
             ) from error
-        return built
+        if self._is_async:
+            return await self._function(**built)
+        value = await in_thread(self._function, built)
+        return await value if inspect.isawaitable(value) else value
 
 
 @overload
@@ -71,6 +67,7 @@ def tool(
     description: str | None = None,
     read_only: bool = False,
     in_doubt: InDoubt = "halt",
+    after: Iterable[str] = (),
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -80,6 +77,7 @@ def tool(
     description: str | None = None,
     read_only: bool = False,
     in_doubt: InDoubt = "halt",
+    after: Iterable[str] = (),
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a tool of a function: `@tool`, or `@tool(name=..., read_only=True)`.
 
@@ -94,6 +92,7 @@ def tool(
         description: what the model is told; None means the docstring's first paragraph.
         read_only: whether a call leaves the world as it was.
         in_doubt: what follows when nobody knows whether a call took effect, see `ToolSpec`.
+        after: names of tools whose calls of the same answer have to succeed first.
 
     Raises:
         ConfigError: an argument has no annotation, or one that has no JSON Schema; it cannot be
@@ -107,7 +106,8 @@ def tool(
         text = inspect.getdoc(_documented(function)) or ""
         told = description if description is not None else summary(text)
         form = _arguments_form(function, text)
-        return FunctionTool(function, ToolSpec(called, told, form.schema, read_only, in_doubt), form)
+        spec = ToolSpec(called, told, form.schema, read_only, in_doubt, tuple(after))
+        return FunctionTool(function, spec, form)
 
     return make if function is None else make(function)
 

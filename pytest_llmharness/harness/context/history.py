@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias
 
+from ...domain.frozen import dataclass
 from ...domain.message import Message
 from ...ports.counter import TokenCounter
 from ...ports.summarizer import Summarizer
@@ -79,6 +79,29 @@ async def trimmed(
     teller = summarizer or ExtractiveSummarizer(counter)
     summary, error = await _summary(said, number, left, reserve, counter=counter, summarizer=teller)
     return Trimmed(parts.assembled(summary, drop), len(left), error)
+
+
+async def summed_up(
+    previous: Message,
+    turns: Sequence[Message],
+    max_tokens: int,
+    *,
+    counter: TokenCounter,
+    summarizer: Summarizer | None = None,
+) -> Message:
+    """Return the summary message of an earlier one and of the turns after it.
+
+    Args:
+        previous: a message that `summary_message` made; any other stands for nothing.
+        turns: what to add, oldest first.
+        max_tokens: the most tokens of the whole.
+        counter: counts tokens.
+        summarizer: says what was said; None takes sentences from it.
+    """
+    said = _said(previous) or _Said("messages", 0, "")
+    teller = summarizer or ExtractiveSummarizer(counter)
+    number = said.number + len(turns)
+    return (await _summary(said, number, turns, max_tokens, counter=counter, summarizer=teller))[0]
 
 
 def fixed(messages: Sequence[Message]) -> tuple[Message, ...]:
