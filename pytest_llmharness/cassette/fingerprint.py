@@ -15,6 +15,9 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from .redaction import is_secret_parameter
 from .take import RecordedRequest
 
+KEYS = 1
+"""How keys are computed, as the header of a cassette tells it: keys of another way are computed anew."""
+
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
 _PLAIN_PATH = re.compile(rf"[\w.\-{re.escape('/:@!$&()*+,;=~')}]+", re.ASCII)
 _BOUNDARY = re.compile(rb"--([^\r\n]{1,70})\r\n")

@@ -28,6 +28,17 @@ def nearest_words(request: RecordedRequest, takes: Sequence[Take]) -> str:
         return f"{count}; {len(same_path)} to {path}, too deep to compare"
 
 
+def difference_words(stored: RecordedRequest, asked: RecordedRequest) -> str:
+    """Return where a request differs from the one whose take it gets, e.g. "differs at messages[1].content"."""
+    if (stored.method, request_path(stored.url)) != (asked.method, request_path(asked.url)):
+        path, recorded = request_path(asked.url), request_path(stored.url)
+        return f"is {asked.method} {path}, where {stored.method} {recorded} was recorded"
+    try:
+        return _difference(stored, asked)
+    except RecursionError:
+        return "differs, too deep to say where"
+
+
 def _closeness(stored: Any, asked: Any) -> float:
     """Count equal top-level fields; a list counts by its equal beginning."""
     if not isinstance(stored, dict) or not isinstance(asked, dict):

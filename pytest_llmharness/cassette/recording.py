@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..domain.record_mode import RecordMode
-from ..errors import CassetteMiss
+from ..errors import CassetteError, CassetteMiss
 from ..ports.clock import Clock
+from .answers import Answers
 from .chunks import Rechunk
 from .content_coding import decoded
 from .faults import Faults
-from .fingerprint import request_key, request_path
-from .index import TakeIndex
+from .fingerprint import KEYS, request_key, request_path
+from .journal import Journal, LeftBehind, drop_failed
 from .loading import Cassette
 from .native import FORMAT
-from .nearest import nearest_words
+from .nearest import difference_words, nearest_words
 from .playback import Pace, Playback
 from .redaction import Redactor
 from .storage import Signature
 from .take import RecordedRequest, RecordedResponse, Take
-from .take_file import TakeFile, as_written
+from .take_file import TakeFile, as_written, documents_of
+from .takes import Takes
 from .tape import Tape
+from .verifying import Verified, differences
 from .waits import without_wait
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """How a recording waits for a verdict on the tests that use it.
+
+    Attributes:
+        shared: whether several tests use the file, so that a take says whose it is.
+        since: when the run began (seconds of the epoch): what stands in a shared file that was written
+            since then is another test's, and is kept in every mode.
+        keep_failed: whether the takes of tests that fail are wanted, too.
+        left: journals of recordings that died, whose takes may be played.
+    """
+
+    shared: bool = False
+    since: float = 0.0
+    keep_failed: bool = False
+    left: tuple[LeftBehind, ...] = ()
 
 
 class Recording:
@@ -41,6 +62,10 @@ class Recording:
         misses: every miss that was raised, also those that code swallowed.
         requested_waits: the seconds that each replayed answer asked to wait (Retry-After), in
             order; no client has waited for them.
+        mismatches: in mode script, each call that asked something else than its take, in words.
+        verified: in mode verify, what each live call differed in from its take.
+        test: the id of the test that asks now, where a file has several; "" belongs to all of them.
+        clock: whose time passes in replay, or None for the real one.
     """
 
     def __init__(
@@ -55,59 +80,70 @@ class Recording:
         fix: str | Callable[[], str] = "",
         pace: Pace | None = None,
         rechunk: Rechunk | None = None,
+        holding: Holding | None = None,
+        recovered: Sequence[Take] = (),
     ) -> None:
         self.path, self.mode = path, mode
         self.played = self.recorded = 0
         self.misses: list[CassetteMiss] = []
         self.requested_waits: list[float] = []
+        self.mismatches: list[str] = []
+        self.verified: list[Verified] = []
+        self.test = ""
         self._pace, self._rechunk = pace or Pace(), rechunk
         self._faults = Faults()
-        self._left: dict[bytes, list[Take]] = {}
         self._begun = 0
         self._running: set[Tape] = set()
         self._unanswered: list[tuple[int, Take]] = []
         self._exists = cassette is not None
         self._miss, self._fix = miss, fix
-        self._plays = mode in (RecordMode.NONE, RecordMode.NEW_EPISODES) or (
-            mode is RecordMode.ONCE and self._exists
-        )
-        self._index = TakeIndex(cassette.interactions if cassette and self._plays else [])
+        self._holding = holding
+        self._plays = mode.plays and (mode is not RecordMode.ONCE or self._exists or bool(recovered))
+        self._cassette = cassette
+        self._answers = self._answers_of(cassette, recovered)
         self._redactor = Redactor()
         self._lock = threading.Lock()
         self.metadata = _metadata(cassette, metadata, self._redactor, writes=self.records)
-        kept = self._index.takes if mode is RecordMode.NEW_EPISODES else ()
-        self._file = TakeFile(path, seen, self.metadata, self._redactor, kept) if self.records else None
+        self._file = self._take_file(seen) if self.records else None
 
     @property
     def records(self) -> bool:
-        """Whether a request that no take answers may go out."""
-        return self.mode.connects and not (self.mode is RecordMode.ONCE and self._exists)
+        """Whether a request that no take answers may go out and be written."""
+        return self.mode.writes and not (self.mode is RecordMode.ONCE and self._exists)
+
+    @property
+    def clock(self) -> Clock | None:
+        """Whose time passes in replay, or None for the real one."""
+        return self._pace.clock
 
     def play(self, request: RecordedRequest) -> Playback | None:
-        """Return the recorded answer, or None where the call is to go out and be recorded.
+        """Return the recorded answer, or None where the call is to go out.
 
         Raises:
-            CassetteMiss: (or the class given as `miss`) no take answers and none may be recorded.
+            CassetteMiss: (or the class given as `miss`) no take answers and the call may not go out.
         """
         if not self._plays:
             return None
-        for key in self._keys(request):
-            with self._lock:
-                response = self._claim(key, request)
-                if response is not None:
-                    self.played += 1
-                    return Playback(response, self._pace, self._over)
-        if self.records:
+        try:
+            if self.mode is RecordMode.SCRIPT:
+                return self._scripted(request)
+            for key in self._keys(request):
+                with self._lock:
+                    playback = self._claim(key, request)
+                if playback is not None:
+                    return playback
+        except CassetteError as error:
+            raise self.refuse(error.what, where=error.where, fix=error.fix) from None
+        if self.records or self.mode is RecordMode.VERIFY:
             return None
         raise self._missed(request)
 
     def begin(self, request: RecordedRequest) -> Tape:
         """Start to record a call that goes out: it has its place in the file from now on."""
+        keep = self._keep_unknown if self.mode is RecordMode.VERIFY else self._keep
         with self._lock:
             self._begun += 1
-            tape = Tape(request, self._begun, self._pace.now, self._keep, self._forget)
-            self._running.add(tape)
-        return tape
+            return self._tape(request, keep)
 
     def record(self, request: RecordedRequest, response: RecordedResponse) -> None:
         """Add a call that has happened."""
@@ -166,35 +202,171 @@ class Recording:
         for tape in list(self._running):
             tape.end("client_closed")
         with self._lock:
-            if self._file is None:
-                return
-            if self._unanswered and not failed:
-                self._add_unanswered()
-                self._file.write()
-            if self._file.unwritten is not None:
-                self._file.write()
-            if self._file.unwritten is not None:
-                raise self._file.unwritten
+            if self._holding is None:
+                try:
+                    self._end_of_block(failed=failed)
+                finally:
+                    self._let_go()
 
-    def _claim(self, key: bytes, request: RecordedRequest) -> RecordedResponse | None:
-        left = self._left.get(key)
-        take = left.pop(0) if left else self._index.claim(key)
-        if take is None:
+    def _end_of_block(self, *, failed: bool) -> None:
+        """Write what is not written yet: without a test there is no verdict to wait for."""
+        file = self._file
+        if file is None:
+            return
+        if self._unanswered and not failed:
+            self._add_unanswered()
+            file.write()
+        if file.unwritten is not None:
+            file.write()
+        if file.unwritten is not None:
+            raise file.unwritten
+        if not failed:
+            file.settle((), list(self._dropped(("",), ())), self._answers.played)
+        file.sweep()
+
+    def settle(self, *, passed: Collection[str], failed: Collection[str]) -> Path | None:
+        """Hear the verdict on the tests that used the cassette: what they recorded is written, or not.
+
+        The takes of a test that failed stay in the journal; so do those that belong to all tests, where
+        none passed.
+
+        Args:
+            passed: the ids of the tests that did not fail.
+            failed: the ids of those that did.
+
+        Returns:
+            Where the takes of failed tests are, or None where there are none.
+
+        Raises:
+            CassetteError: the cassette cannot be written; the journal stays.
+        """
+        holding, file = self._holding, self._file
+        if holding is None or file is None:
             return None
+        unwanted = () if holding.keep_failed else (*failed, *(() if passed else ("",)))
+        with self._lock:
+            waiting = [each for each in self._unanswered if each[1].test not in unwanted]
+            self._unanswered = []
+            for number, take in waiting:
+                self._add(number, take)
+            try:
+                if file.unwritten is not None:
+                    raise file.unwritten
+                kept = file.settle(unwanted, list(self._dropped(passed, failed)), self._answers.played)
+                for each in holding.left:
+                    each.discard()
+                drop_failed(self.path, holding.since)
+                file.sweep()
+            finally:
+                self._let_go()
+        return kept
+
+    @property
+    def journal(self) -> tuple[Path, int] | None:
+        """The journal and how many takes are in it, or None where it has none."""
+        journal = self._file.journal if self._file is not None else None
+        return (journal.path, self.recorded) if journal is not None else None
+
+    def _answers_of(self, cassette: Cassette | None, recovered: Sequence[Take]) -> Answers:
+        takes = cassette.interactions if cassette is not None and self._plays else ()
+        scripted = self.mode is RecordMode.SCRIPT
+        if recovered:
+            return Answers([*takes, *recovered], scripted=scripted)
+        known = isinstance(takes, Takes) and cassette is not None and cassette.metadata.get("keys") == KEYS
+        keys = takes.keys() if isinstance(takes, Takes) and known else ()
+        return Answers(takes, keys, scripted=scripted)
+
+    def _take_file(self, seen: Signature) -> TakeFile:
+        holding, cassette = self._holding, self._cassette
+        keeps = self.mode.keeps or (
+            holding is not None and holding.shared and seen is not None and seen[1] / 1e9 >= holding.since
+        )
+        return TakeFile(
+            self.path,
+            seen,
+            self.metadata,
+            self._redactor,
+            documents_of(cassette) if keeps and cassette is not None else (),
+            journal=Journal(self.path) if holding is not None else None,
+            supersedes=self.mode is RecordMode.ALL,
+            labelled=holding is not None and holding.shared,
+        )
+
+    def _dropped(self, passed: Collection[str], failed: Collection[str]) -> Iterator[int]:
+        """Yield the takes that a run in mode changed has shown to be asked for no more."""
+        if self.mode is not RecordMode.CHANGED or self._cassette is None or not passed:
+            return
+        shared = self._holding is not None and self._holding.shared
+        kept = len(self._cassette.interactions)
+        for place in self._answers.unplayed():
+            if place < kept and (
+                self._answers.takes[place].test in passed if shared else not failed
+            ):
+                yield place
+
+    def _tape(self, request: RecordedRequest, keep: Callable[[Tape, RecordedResponse], None]) -> Tape:
+        tape = Tape(request, self._begun, self._pace.now, keep, self._forget)
+        self._running.add(tape)
+        return tape
+
+    def _scripted(self, request: RecordedRequest) -> Playback:
+        with self._lock:
+            playback = self._claim(b"", request)
+        if playback is not None:
+            return playback
+        raise self._missed(request)
+
+    def _claim(self, key: bytes, request: RecordedRequest) -> Playback | None:
+        place = self._answers.claim(key, self._begun + 1)
+        if place is None:
+            return None
+        self._begun += 1
+        self.played += 1
+        take = self._answers.takes[place]
+        self._note(take, place, request)
         response = take.response if self._rechunk is None else self._rechunk(take.response)
         fault = self._faults.next()
         if fault is not None:
             response = fault.over(response, request)
             if fault.leaves_take:
-                self._left.setdefault(key, []).insert(0, take)
+                self._answers.put_back(key, place)
         response, wait_s = without_wait(response)
         if wait_s is not None:
             self.requested_waits.append(wait_s)
-        return response
+        playback = Playback(response, self._pace, self._over)
+        if self.mode is RecordMode.VERIFY:
+            playback.beside = self._tape(request, lambda tape, live: self._compare(tape, take, live))
+        return playback
+
+    def _note(self, take: Take, place: int, request: RecordedRequest) -> None:
+        """Note that a take was played: a recovered one is recorded by that, a scripted one may not fit."""
+        if self._file is not None and self._cassette_size() <= place:
+            self._add(self._begun, replace(take, test=self.test))
+        if self.mode is RecordMode.SCRIPT and request_key(take.request) not in self._keys_of(request):
+            words = difference_words(take.request, request)
+            self.mismatches.append(self._redactor.text(f"call {self._begun}: {words}"))
+
+    def _cassette_size(self) -> int:
+        return len(self._cassette.interactions) if self._cassette is not None else 0
+
+    def _compare(self, tape: Tape, take: Take, live: RecordedResponse) -> None:
+        with self._lock:
+            self._running.discard(tape)
+            self._redactor.learn(tape.request)
+            clean = self._redactor.response(decoded(live))
+            clean = replace(clean, error=self._redactor.text(live.error))
+            asked = self._redactor.request(tape.request)
+            self.verified.append(Verified(tape.number, asked, differences(take.response, clean)))
+
+    def _keep_unknown(self, tape: Tape, _response: RecordedResponse) -> None:
+        with self._lock:
+            self._running.discard(tape)
+            self._redactor.learn(tape.request)
+            self.verified.append(Verified(tape.number, self._redactor.request(tape.request), None))
 
     def _keep(self, tape: Tape, response: RecordedResponse) -> None:
         """Put the take on disk before the caller goes on; without a status, when one follows."""
-        take = Take(tape.request, decoded(response))
+        take = Take(tape.request, decoded(response), self.test)
         with self._lock:
             self._running.discard(tape)
             if self._file is None:
@@ -211,6 +383,12 @@ class Recording:
     def _forget(self, tape: Tape) -> None:
         with self._lock:
             self._running.discard(tape)
+
+    def _let_go(self) -> None:
+        if self._cassette is not None and isinstance(self._cassette.interactions, Takes):
+            self._cassette.interactions.close()
+        for each in self._holding.left if self._holding is not None else ():
+            each.release()
 
     def _add_unanswered(self) -> None:
         waiting, self._unanswered = self._unanswered, []
@@ -236,15 +414,27 @@ class Recording:
         yield request_key(request)
         # Only now: to search a request costs more than to find its take.
         with self._lock:
-            self._redactor.learn(request)
-            url, body = self._redactor.text(request.url), self._redactor.body(request.body)
-        if url != request.url or body != request.body:
-            yield request_key(replace(request, url=url, body=body))
+            written = self._written(request)
+        if written is not request:
+            yield request_key(written)
+
+    def _keys_of(self, request: RecordedRequest) -> tuple[bytes, bytes]:
+        return request_key(request), request_key(self._written(request))
+
+    def _written(self, request: RecordedRequest) -> RecordedRequest:
+        self._redactor.learn(request)
+        url, body = self._redactor.text(request.url), self._redactor.body(request.body)
+        if url == request.url and body == request.body:
+            return request
+        return replace(request, url=url, body=body)
 
     def _missed(self, request: RecordedRequest) -> CassetteMiss:
-        if self._exists:
+        if self.mode is RecordMode.SCRIPT and self._exists:
+            what = f"the script is over: it has {len(self._answers.takes)} takes, and this is one call more"
+            where = f"{self.path} ({request.method} {request_path(request.url)})"
+        elif self._exists:
             what = "no take answers this request"
-            where = f"{self.path} ({nearest_words(request, self._index.takes)})"
+            where = f"{self.path} ({nearest_words(request, self._answers.takes)})"
         else:
             what = f"there is no cassette to answer this request: {self.path.name} does not exist"
             where = f"{self.path} ({request.method} {request_path(request.url)})"
@@ -262,5 +452,5 @@ def _metadata(
         return told
     # Not an import statement: the package's face names every floor, those above this one too.
     version = import_module(__name__.partition(".")[0]).__version__
-    head = {"format": FORMAT, "recorder": f"pytest-llmharness {version}"}
+    head = {"format": FORMAT, "recorder": f"pytest-llmharness {version}", "keys": KEYS}
     return {**head, **redactor.value({**told, **(given or {})}), **head}

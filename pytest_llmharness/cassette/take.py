@@ -112,7 +112,14 @@ class RecordedResponse:
 
 @dataclass(frozen=True)
 class Take:
-    """One recorded call."""
+    """One recorded call.
+
+    Attributes:
+        request: what was asked.
+        response: how it was answered.
+        test: the id of the test that asked, in a file that several tests share; else "".
+    """
 
     request: RecordedRequest
     response: RecordedResponse
+    test: str = ""

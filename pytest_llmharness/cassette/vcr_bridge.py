@@ -98,7 +98,10 @@ class RoutedCassette(Cassette):  # type: ignore[misc]  # vcrpy has no types
             call.asked = True
             if call.recording is not None:
                 call.playback = call.recording.play(call.request)
-                call.tape = call.recording.begin(call.request) if call.playback is None else None
+                if call.playback is None:
+                    call.tape = call.recording.begin(call.request)
+                elif call.playback.beside is not None:  # the live answer goes to the client
+                    call.playback, call.tape = None, call.playback.beside
         return call.playback is not None
 
     def play_response(self, request: Request) -> dict[str, Any]:

@@ -6,7 +6,6 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from pathlib import Path
 
@@ -37,13 +36,12 @@ def cassette_path(item: pytest.Item, name: str | None, model: str | None) -> Pat
 
 def recorded_models(item: pytest.Item) -> list[str]:
     """Return the models for which a test that now runs for one was recorded side by side."""
+    from ..cassette.loading import read_header
+
     plain = cassette_path(item, None, None)
     found = []
     for path in sorted(plain.parent.glob(f"{_stem(item)}-*.json")):
-        try:
-            model = json.loads(path.read_text(encoding="utf-8"))["metadata"]["model"]
-        except (OSError, ValueError, LookupError, TypeError):
-            continue
+        model = read_header(path).get("model")
         if isinstance(model, str) and path.stem == _stem(item) + _suffix(f"[{model}]"):
             found.append(model)
     return found

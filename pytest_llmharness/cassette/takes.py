@@ -1,0 +1,111 @@
+"""The takes of a file, each read when it is asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+from urllib.parse import urlsplit
+
+from .blobs import Blobs
+from .content_coding import decoded
+from .documents import Documents
+from .journal import cassette_of
+from .native import read_take
+from .storage import broken
+from .take import DONE, Take
+
+SHAPE_ERRORS = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
+"""What a document that has not the shape of a take raises."""
+
+
+class Takes(Sequence[Take]):
+    """A sequence of takes, equal to a list of the same ones.
+
+    Args:
+        path: the cassette's file.
+        documents: where they lie in it.
+
+    Raises:
+        CassetteError: one that is asked for is no take; of a small file, any of them.
+    """
+
+    def __init__(self, path: Path, documents: Documents) -> None:
+        self._path, self._documents = path, documents
+        self._blobs = Blobs(cassette_of(path) or path)
+        self._read: dict[int, Take] = {}
+        if documents.is_small:
+            for number in range(len(documents)):
+                self._take(number)
+
+    def __len__(self) -> int:
+        return len(self._documents)
+
+    @overload
+    def __getitem__(self, place: int) -> Take: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Take]: ...
+
+    def __getitem__(self, place: int | slice) -> Take | list[Take]:
+        if isinstance(place, slice):
+            return [self._take(number) for number in range(*place.indices(len(self)))]
+        number = place + len(self) if place < 0 else place
+        if not 0 <= number < len(self):
+            raise IndexError(f"there is no take {place}, only {len(self)}")
+        return self._take(number)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} takes of {self._path.name}>"
+
+    def keys(self) -> list[bytes | None]:
+        """Return the key that stands in each take, None where none does."""
+        return [self._documents.key(number) for number in range(len(self))]
+
+    def documents(self) -> Iterator[bytes]:
+        """Yield each take as it stands in the file."""
+        return (self._documents[number] for number in range(len(self)))
+
+    def close(self) -> None:
+        """Let go of the file; what was read stays."""
+        self._documents.close()
+
+    def _take(self, number: int) -> Take:
+        take = self._read.get(number)
+        if take is None:
+            try:
+                take = read_take(json.loads(self._documents[number]), self._blobs.read)
+                check(take)
+            except SHAPE_ERRORS as error:
+                what = f"is no cassette: take {number + 1}: {why(error)}"
+                raise broken(self._path, what, line=self._documents.line(number)) from error
+            take = self._read[number] = Take(take.request, decoded(take.response), take.test)
+        return take
+
+
+def check(take: Take) -> None:
+    """Refuse what would only fail later, in the middle of a test.
+
+    Raises:
+        ValueError, TypeError: a part of the take cannot be.
+    """
+    request: Any = take.request
+    if not isinstance(request.url, str) or not isinstance(take.response.status, int):
+        raise TypeError("url must be a text and status a number")
+    if not 100 <= take.response.status <= 999 and (take.response.status or take.response.end == DONE):
+        raise ValueError(f"{take.response.status} is no HTTP status")
+    urlsplit(take.request.url)
+    for name, value in (*take.request.headers.pairs, *take.response.headers.pairs):
+        name.encode("ascii")
+        value.encode()
+
+
+def why(error: BaseException) -> str:
+    """Say what is wrong with the shape of a take."""
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
