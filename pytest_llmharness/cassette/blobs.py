@@ -74,7 +74,9 @@ class Blobs:
         try:
             content = (self.folder / name).read_bytes()
         except OSError as error:
-            raise ValueError(f"the blob {self.folder.name}/{name} cannot be read: {error.strerror}") from error
+            raise ValueError(
+                f"the blob {self.folder.name}/{name} cannot be read: {error.strerror}"
+            ) from error
         if hashlib.sha256(content).hexdigest() != name.partition(".")[0]:
             raise ValueError(f"the blob {self.folder.name}/{name} is not the content it is named by")
         return content

@@ -116,4 +116,3 @@ def _with_blobs(value: Any, read_blob: ReadBlob) -> Any:
     if isinstance(value, list):
         return [_with_blobs(each, read_blob) for each in value]
     return value
-

@@ -15,8 +15,8 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from .redaction import is_secret_parameter
 from .take import RecordedRequest
 
-KEYS = 1
-"""How keys are computed, as the header of a cassette tells it: keys of another way are computed anew."""
+MATCHING = 1
+"""How keys are computed; the header of a cassette tells it, and keys of another way are computed anew."""
 
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
 _PLAIN_PATH = re.compile(rf"[\w.\-{re.escape('/:@!$&()*+,;=~')}]+", re.ASCII)

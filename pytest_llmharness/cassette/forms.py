@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import CassetteError
 from .blobs import Blobs
-from .fingerprint import KEYS, json_body
+from .fingerprint import MATCHING, json_body
 from .journal import journals
 from .loading import Cassette
 from .native import FORMAT, render_header
@@ -40,7 +40,7 @@ def write_cassette(cassette: Cassette, path: Path, form: str) -> None:
     """
     takes, redactor = list(cleaned(cassette, path)), Redactor()
     if form == "native":
-        metadata = {**redactor.value(cassette.metadata), "format": FORMAT, "keys": KEYS}
+        metadata = {**redactor.value(cassette.metadata), "format": FORMAT, "matching": MATCHING}
         blobs = Blobs(path)
         pieces = [render_header(metadata), *(document_of(take, blobs) for take in takes)]
     else:

@@ -16,7 +16,7 @@ from .answers import Answers
 from .chunks import Rechunk
 from .content_coding import decoded
 from .faults import Faults
-from .fingerprint import KEYS, request_key, request_path
+from .fingerprint import MATCHING, request_key, request_path
 from .journal import Journal, LeftBehind, drop_failed
 from .loading import Cassette
 from .native import FORMAT
@@ -25,7 +25,7 @@ from .playback import Pace, Playback
 from .redaction import Redactor
 from .storage import Signature
 from .take import RecordedRequest, RecordedResponse, Take
-from .take_file import TakeFile, as_written, documents_of
+from .take_file import TakeFile, as_written
 from .takes import Takes
 from .tape import Tape
 from .verifying import Verified, differences
@@ -272,7 +272,11 @@ class Recording:
         scripted = self.mode is RecordMode.SCRIPT
         if recovered:
             return Answers([*takes, *recovered], scripted=scripted)
-        known = isinstance(takes, Takes) and cassette is not None and cassette.metadata.get("keys") == KEYS
+        known = (
+            isinstance(takes, Takes)
+            and cassette is not None
+            and cassette.metadata.get("matching") == MATCHING
+        )
         keys = takes.keys() if isinstance(takes, Takes) and known else ()
         return Answers(takes, keys, scripted=scripted)
 
@@ -286,7 +290,7 @@ class Recording:
             seen,
             self.metadata,
             self._redactor,
-            documents_of(cassette) if keeps and cassette is not None else (),
+            cassette if keeps else None,
             journal=Journal(self.path) if holding is not None else None,
             supersedes=self.mode is RecordMode.ALL,
             labelled=holding is not None and holding.shared,
@@ -294,14 +298,12 @@ class Recording:
 
     def _dropped(self, passed: Collection[str], failed: Collection[str]) -> Iterator[int]:
         """Yield the takes that a run in mode changed has shown to be asked for no more."""
-        if self.mode is not RecordMode.CHANGED or self._cassette is None or not passed:
+        if self.mode is not RecordMode.CHANGED or self._cassette is None or not passed or not self._begun:
             return
         shared = self._holding is not None and self._holding.shared
         kept = len(self._cassette.interactions)
         for place in self._answers.unplayed():
-            if place < kept and (
-                self._answers.takes[place].test in passed if shared else not failed
-            ):
+            if place < kept and (self._answers.takes[place].test in passed if shared else not failed):
                 yield place
 
     def _tape(self, request: RecordedRequest, keep: Callable[[Tape, RecordedResponse], None]) -> Tape:
@@ -452,5 +454,5 @@ def _metadata(
         return told
     # Not an import statement: the package's face names every floor, those above this one too.
     version = import_module(__name__.partition(".")[0]).__version__
-    head = {"format": FORMAT, "recorder": f"pytest-llmharness {version}", "keys": KEYS}
+    head = {"format": FORMAT, "matching": MATCHING, "recorder": f"pytest-llmharness {version}"}
     return {**head, **redactor.value({**told, **(given or {})}), **head}

@@ -28,7 +28,7 @@ class Entry:
 
     Attributes:
         number: the number of the call that recorded it, or in the end of the one that played it.
-        take: what was recorded; None for a take that the file held already.
+        take: what was recorded; None for a take that stands in the file as it is to be.
         document: how it stands in the file; None where it is to be rendered.
         written: whether the file has it.
     """
@@ -50,7 +50,7 @@ class TakeFile:
         seen: its state when it was read.
         metadata: what stands at its head.
         redactor: takes the secrets out.
-        kept: the takes that the file holds and shall go on holding, as they stand in it.
+        kept: the cassette whose takes the file shall go on holding, if any.
         journal: where takes wait for the verdict on their test; None where there is none to wait
             for and each take is in the file at once.
         supersedes: whether a new take replaces the kept ones of an equal request.
@@ -63,7 +63,7 @@ class TakeFile:
         seen: Signature,
         metadata: Mapping[str, Any],
         redactor: Redactor,
-        kept: Iterable[bytes],
+        kept: Cassette | None,
         *,
         journal: Journal | None = None,
         supersedes: bool = False,
@@ -73,7 +73,7 @@ class TakeFile:
         self._path, self._metadata, self._redactor = path, metadata, redactor
         self._seen, self._journal, self._supersedes = seen, journal, supersedes
         self._blobs, self._labelled = Blobs(path), labelled
-        self._kept = [Entry(0, None, document, written=True) for document in kept]
+        self._kept = list(_entries_of(kept)) if kept is not None else []
         self._ours: list[Entry] = []
         self._entries = list(self._kept)
         self._unwanted: list[bytes] = []
@@ -97,7 +97,7 @@ class TakeFile:
             take: the take.
             number: the place of its call among ours; answers that run at once end in any order.
         """
-        place = bisect_right(self._ours, number, key=lambda entry: entry.number)
+        place = bisect_right(self._ours, number, key=_number)
         behind = len(self._ours) - place
         entry = Entry(number, take)
         self._ours.insert(place, entry)
@@ -153,7 +153,7 @@ class TakeFile:
         before = 0.0
         for place, entry in enumerate(self._kept):
             before = entry.number = played.get(place, before)
-        return sorted(self._entries, key=lambda entry: entry.number)
+        return sorted(self._entries, key=_number)
 
     def _attempt(self, work: Callable[[], None]) -> None:
         try:
@@ -187,16 +187,16 @@ class TakeFile:
         entries = self._entries
         if self._supersedes:
             new = {_second_line(self._render(entry)) for entry in self._ours}
-            entries = [
-                each for each in entries if each.take or _second_line(self._render(each)) not in new
-            ]
+            old = {document for document in map(self._render, self._kept) if _second_line(document) in new}
+            entries = [entry for entry in entries if self._render(entry) not in old]
         return map(self._render, entries)
 
     def _render(self, entry: Entry) -> bytes:
         if entry.document is None and entry.take is not None:
             clean = as_written(entry.take, self._redactor)
             if (left := self._redactor.left_in(clean, entry.take)) is not None:
-                raise refused(self._path, self._entries.index(entry) + 1, left)
+                place = self._entries.index(entry) + 1 if entry in self._entries else 1
+                raise refused(self._path, place, left)
             entry.document = document_of(clean if self._labelled else replace(clean, test=""), self._blobs)
         return entry.document or b""
 
@@ -210,24 +210,24 @@ class TakeFile:
             if entry.written:
                 mine.setdefault(self._render(entry), []).append(entry)
         theirs, unwanted = [], Counter(self._unwanted)
-        for document in documents_of(cassette):
+        for entry in _entries_of(cassette):
+            document = self._render(entry)
             unwanted[document] -= 1
             if unwanted[document] < 0:
                 known = mine.get(document)
-                theirs.append(known.pop(0) if known else Entry(0, None, document, written=True))
+                theirs.append(known.pop(0) if known else entry)
         found = set(theirs)
         left = [entry for entry in self._ours if entry not in found]
         self._entries = [*theirs, *(each for each in left if each.written)]
         self._entries += [each for each in left if not each.written]
 
 
-def documents_of(cassette: Cassette) -> Iterable[bytes]:
-    """Return the takes of a cassette as they stand in a file of this format."""
+def _entries_of(cassette: Cassette) -> Iterator[Entry]:
+    """Yield the takes of a file; those of another form are to be cleaned and rendered."""
     takes = cassette.interactions
     if isinstance(takes, Takes):
-        return takes.documents()
-    blobs = Blobs(cassette.path)
-    return (document_of(take, blobs) for take in takes)
+        return (Entry(0, None, document, written=True) for document in takes.documents())
+    return (Entry(0, take, written=True) for take in takes)
 
 
 def document_of(take: Take, blobs: Blobs) -> bytes:
@@ -244,6 +244,10 @@ def as_written(take: Take, redactor: Redactor) -> Take:
     response = recut(take.response, written.response.body)
     response = replace(response, headers=written.response.headers, error=redactor.text(response.error))
     return Take(written.request, response, take.test)
+
+
+def _number(entry: Entry) -> float:
+    return entry.number
 
 
 def _second_line(document: bytes) -> bytes:

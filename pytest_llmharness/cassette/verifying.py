@@ -138,7 +138,8 @@ def _kind(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "boolean"
-    return {str: "string", list: "list", dict: "object"}.get(type(value), "number")
+    names = ((str, "string"), (list, "list"), (dict, "object"))
+    return next((name for kind, name in names if isinstance(value, kind)), "number")
 
 
 def _kinds(kinds: set[str]) -> str:

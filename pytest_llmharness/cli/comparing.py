@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -42,7 +42,7 @@ def run(given: Namespace, screen: Screen) -> bool:
     return bool(rows)
 
 
-def _pairs(old: list[Take], new: list[Take]) -> Iterator[tuple[int | None, int | None]]:
+def _pairs(old: Sequence[Take], new: Sequence[Take]) -> Iterator[tuple[int | None, int | None]]:
     waiting: dict[bytes, list[int]] = {}
     for number, take in enumerate(new):
         waiting.setdefault(request_key(take.request), []).append(number)
