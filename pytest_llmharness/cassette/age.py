@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
@@ -32,7 +33,17 @@ def recorded_at(cassette: Cassette) -> tuple[datetime, str]:
     return datetime.fromtimestamp(cassette.path.stat().st_mtime, UTC), "the file's time"
 
 
-def parse_age(text: str) -> timedelta:
+def older_than(path: Path, limit: timedelta) -> timedelta | None:
+    """Return how old a cassette is, where it is older than the limit; else None.
+
+    Raises:
+        CassetteError: it cannot be read.
+    """
+    age = datetime.now(UTC) - recorded_at(Cassette.load(path))[0]
+    return age if age > limit else None
+
+
+def parse_age(text: str, where: str = "--max-age") -> timedelta:
     """Read an age such as 30d, 12h, 2w, 1y.
 
     Raises:
@@ -40,7 +51,7 @@ def parse_age(text: str) -> timedelta:
     """
     found = _AGE.fullmatch(text.strip())
     if found is None:
-        raise ConfigError(f"{text!r} is no age", where="--max-age", fix="--max-age=30d (s, m, h, d, w or y)")
+        raise ConfigError(f"{text!r} is no age", where=where, fix=f"{where}=30d (s, m, h, d, w or y)")
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
 
 

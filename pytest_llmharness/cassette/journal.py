@@ -27,13 +27,17 @@ class Journal:
 
     Args:
         cassette: the file that the journal is for.
+
+    Attributes:
+        path: the journal.
+        failed_path: what it is called once its test has failed.
     """
 
     def __init__(self, cassette: Path) -> None:
         name = f"{cassette.name}.{os.getpid()}-{next(_numbers)}"
         self.cassette = cassette
         self.path = cassette.with_name(name + PENDING)
-        self._failed = cassette.with_name(name + FAILED)
+        self.failed_path = cassette.with_name(name + FAILED)
         self._file = -1
 
     @property
@@ -71,8 +75,8 @@ class Journal:
         """Let go of the journal, but leave it for whoever wants to look; return where."""
         self._close()
         with suppress(OSError):
-            self.path.replace(self._failed)
-            return self._failed
+            self.path.replace(self.failed_path)
+            return self.failed_path
         return self.path
 
     def discard(self) -> None:

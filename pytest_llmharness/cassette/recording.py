@@ -262,10 +262,13 @@ class Recording:
         return kept
 
     @property
-    def journal(self) -> tuple[Path, int] | None:
-        """The journal and how many takes are in it, or None where it has none."""
+    def kept_if_failed(self) -> tuple[Path, int] | None:
+        """Where the takes of the test that asks now are kept if it fails, and how many; None without any."""
         journal = self._file.journal if self._file is not None else None
-        return (journal.path, self.recorded) if journal is not None else None
+        if journal is None or self._file is None or (self._holding and self._holding.keep_failed):
+            return None
+        count = self._file.count_of(self.test)
+        return (journal.failed_path, count) if count else None
 
     def _answers_of(self, cassette: Cassette | None, recovered: Sequence[Take]) -> Answers:
         takes = cassette.interactions if cassette is not None and self._plays else ()

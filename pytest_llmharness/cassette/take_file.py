@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,10 @@ class TakeFile:
     def journal(self) -> Journal | None:
         """The journal, once something stands in it."""
         return self._journal if self._journal is not None and self._journal.is_begun else None
+
+    def count_of(self, test: str) -> int:
+        """Return how many takes a test has recorded."""
+        return sum(entry.take is not None and entry.take.test == test for entry in self._ours)
 
     def forget_rendering(self) -> None:
         """Render every take of ours anew: a secret was learned that they may hold."""

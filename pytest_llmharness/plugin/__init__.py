@@ -6,6 +6,7 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 from .fixtures import (
     _llm_model,
     llm_cassette,
+    llm_cassette_config,
     llm_engine,
     llm_harness,
     llm_provider,
@@ -17,6 +18,7 @@ from .hooks import (
     pytest_collection_finish,
     pytest_collection_modifyitems,
     pytest_configure,
+    pytest_fixture_setup,
     pytest_generate_tests,
     pytest_report_collectionfinish,
     pytest_report_header,
@@ -34,6 +36,7 @@ from .hooks import (
 __all__ = [
     "_llm_model",
     "llm_cassette",
+    "llm_cassette_config",
     "llm_engine",
     "llm_harness",
     "llm_provider",
@@ -43,6 +46,7 @@ __all__ = [
     "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
+    "pytest_fixture_setup",
     "pytest_generate_tests",
     "pytest_report_collectionfinish",
     "pytest_report_header",

@@ -29,14 +29,26 @@ def _llm_model(request: pytest.FixtureRequest) -> str | None:
     return model
 
 
+@pytest.fixture(scope="session")
+def llm_cassette_config() -> dict[str, Any]:
+    """How cassettes are played, for many tests: override it and return e.g. {"speed": 1.0, "max_age": "30d"}.
+
+    Every override from the session down to the class counts, the nearest first; a test's own marker
+    counts before all of them.
+    """
+    return {}
+
+
 @pytest.fixture
 def llm_cassette(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Record or replay the test's model calls; None where the test runs live.
 
     The recording has `.path`, `.played` and `.recorded` (counts) and `.metadata`.
     """
+    from .settings import configured
+
     session = session_of(request.config)
-    with session.cassette(session.case(request.node)) as recording:
+    with session.cassette(session.case(request.node), configured(request)) as recording:
         yield recording
 
 

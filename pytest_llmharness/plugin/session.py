@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..errors import CassetteError, Unignorable
+from ..errors import CassetteError, HarnessError, Unignorable
 from ..options import OPTIONS, Option
-from .case import Case, adopt, case_of, is_ours, shared_cassettes
+from .case import Case, adopt, case_of, is_ours
+from .shelf import Shelf
 
 if TYPE_CHECKING:
     from ..live.engines import Engine
@@ -34,13 +35,17 @@ class LLMSession:
         self.config = config
         self.settings = {option.name: _value(config, option) for option in OPTIONS}
         _check_address(self.settings)
+        as_speed(self.settings["llm_replay_speed"])
         self.means: Counter[str] = Counter()
         self.live_selected = 0
         self.swallowed: list[str] = []
         self.notes: list[str] = []
         self.without_engine: dict[str, str] = {}
         self.any_failed = False
+        self.shelf = Shelf()
         self._told: list[Unignorable] = []
+        self._before: list[Unignorable] = []
+        self._item: pytest.Item | None = None
         self._plugged: list[Callable[[], None]] | None = None
         self._engines: LiveEngines | None = None
         self._guard: NetworkGuard | None = None
@@ -91,9 +96,6 @@ class LLMSession:
         self.means = Counter(case.plan.means for case in ours)
         if not ours:
             return None
-        if self.means["record"]:
-            for case, complaint in shared_cassettes(ours):
-                self._complain(case.item, complaint)
         counts = ", ".join(f"{self.means[means]} {means}" for means in sorted(self.means))
         return f"llmharness: {tests(len(ours))} ({counts}); schema core: {_core()}"
 
@@ -119,6 +121,8 @@ class LLMSession:
         told = output.get("llm_notes", ())
         self.notes.extend(note for note in told if note not in self.notes)
         self.without_engine.update(output.get("llm_without_engine", ()))
+        self.shelf.mismatches += output.get("llm_mismatches", ())
+        self.shelf.verified += output.get("llm_verified", ())
 
     @property
     def selected_nothing(self) -> bool:
@@ -136,9 +140,8 @@ class LLMSession:
     def guarded(self, item: pytest.Item) -> Iterator[None]:
         """Decide what the test gets, and arm the network guard where it may not connect."""
         scope, case = self.settings["llm_network"], case_of(item)
-        self._told, self.any_failed = [], False
-        if case is not None:
-            case.begin()
+        self._item = item
+        self.attempt(item)
         watched = scope == "strict" or (scope == "scoped" and case is not None)
         if not watched or (case is not None and case.plan.connects):
             yield
@@ -153,6 +156,14 @@ class LLMSession:
         finally:
             guard.disarm()
 
+    def attempt(self, item: pytest.Item) -> None:
+        """Begin with a test, or begin again where another plugin runs it once more."""
+        self._told, self.any_failed = [], False
+        self._before = [miss for recording in self.shelf.shared for miss in recording.misses]
+        case = case_of(item)
+        if case is not None:
+            case.begin()
+
     def guard(self) -> NetworkGuard:
         """Return the guard, made at first use."""
         if self._guard is None:
@@ -165,8 +176,11 @@ class LLMSession:
     def misses(self, item: pytest.Item) -> list[Unignorable]:
         """Return the misses and refused connections of the test that runs."""
         case = case_of(item)
-        recording = case.recording if case is not None else None
-        return [*(recording.misses if recording else ()), *(self._guard.refused if self._guard else ())]
+        own = [case.recording] if case is not None and case.recording is not None else []
+        shared = [each for each in self.shelf.shared if each not in own]
+        missed = [miss for recording in (*own, *shared) for miss in recording.misses]
+        fresh = [miss for miss in missed if not any(miss is each for each in self._before)]
+        return [*fresh, *(self._guard.refused if self._guard else ())]
 
     def tell(self, item: pytest.Item) -> Unignorable | None:
         """Return the first miss that was not told of yet; from now on all of them are."""
@@ -174,28 +188,78 @@ class LLMSession:
         return next((miss for miss in self._told if not any(miss is each for each in before)), None)
 
     @contextmanager
-    def cassette(self, case: Case) -> Iterator[Any]:
+    def cassette(self, case: Case, configured: Mapping[str, Any]) -> Iterator[Any]:
         """Use the test's cassette as its plan says; live tests have none."""
         plan = case.plan
         if plan.means not in ("replay", "record"):
             yield None
             return
-        from ..cassette import use_cassette
-        from .commands import record_command
-        from .failures import FailedMiss, failed
+        from .failures import failed
 
+        playing = {**configured, **case.settings.playing}
         self._plug()
         try:
-            with use_cassette(
-                case.cassette_path,
-                record_mode=plan.record_mode,
-                metadata=self._metadata(case) if plan.connects else None,
-                miss=FailedMiss,
-                fix=lambda: record_command(case),
-            ) as case.recording:
+            self._check_age(case, playing.get("max_age") or self.settings["llm_max_age"])
+            settings = self._playing(case, playing, self._metadata(case) if plan.connects else None)
+            with self.shelf.in_use(case, settings, playing) as case.recording:
                 yield case.recording
+        except HarnessError as error:
+            raise failed(error) from None
+
+    @contextmanager
+    def fixture(self, definition: Any, request: Any) -> Iterator[None]:
+        """Give a fixture that outlives its test the cassette of its scope, while it is set up and torn down."""
+        case = case_of(self._item) if self._item is not None else None
+        outlives = definition.scope != "function" and not definition.argname.startswith(("llm_", "_llm_"))
+        if not outlives or case is None or case.plan.means not in ("replay", "record"):
+            yield
+            return
+        from .cassette_place import fixture_path
+        from .failures import failed
+
+        path = fixture_path(case.item, definition.scope, definition.baseid)
+        if not case.plan.connects and not path.exists():
+            yield
+            return
+        self._plug()
+        settings = self._playing(case, case.settings.playing, {})
+        use = partial(self.shelf.for_fixture, case, path, request.node, settings)
+        tearing_down = ExitStack()
+        definition.addfinalizer(tearing_down.close)
+        try:
+            with use():
+                yield
         except CassetteError as error:
             raise failed(error) from None
+        definition.addfinalizer(lambda: tearing_down.enter_context(use()))
+
+    def _playing(self, case: Case, playing: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> Any:
+        from ..cassette.using import Settings
+        from .commands import record_command
+        from .failures import FailedMiss
+
+        speed, clock = playing.get("speed"), playing.get("clock")
+        if speed is None and clock is None:
+            speed = as_speed(self.settings["llm_replay_speed"])
+        if clock == "virtual":
+            from ..adapters.clocks.virtual import VirtualClock
+
+            clock = VirtualClock()
+        return Settings(
+            metadata, FailedMiss, lambda: record_command(case), speed, clock, playing.get("rechunk")
+        )
+
+    def _check_age(self, case: Case, max_age: str) -> None:
+        if not max_age or not case.cassette_path.exists():
+            return
+        from ..cassette.age import older_than, parse_age
+        from .commands import record_command
+
+        limit = parse_age(max_age, where="max_age")
+        age = older_than(case.cassette_path, limit)
+        if age is not None:
+            note = f"{case.cassette_path} is {age.days} days old (max_age={max_age}): {record_command(case)}"
+            self.notes.extend({note} - set(self.notes))
 
     def _plug(self) -> None:
         """Give the cassettes what the redactor hook returns, once."""
@@ -230,7 +294,8 @@ class LLMSession:
     # --- the end ---
 
     def close(self) -> None:
-        """Stop the engines and the loop thread, and take the guard off."""
+        """Stop the engines and the loop thread, and take the taps and the guard off."""
+        self.shelf.close()
         for unplug in self._plugged or ():
             unplug()
         if self._engines is not None:
@@ -289,6 +354,23 @@ def _check_address(settings: dict[str, Any]) -> None:
             "--llm-engine=embedded and --llm-base-url clash: the embedded engine has an address of its own; "
             "leave one of them out"
         )
+
+
+def as_speed(text: str) -> float:
+    """Return the replay speed that an option says.
+
+    Raises:
+        pytest.UsageError: it is no number of at least 0.
+    """
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0 <= speed < float("inf"):
+        raise pytest.UsageError(
+            f"--llm-replay-speed: {text!r} is not valid; use 0 for at once, 1.0 for the recorded pace"
+        )
+    return speed
 
 
 def _shown(value: Any) -> str:

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from ..errors import Unignorable
+from ..errors import HarnessError, Unignorable
 from .case import case_of
+from .findings import say_mismatches, say_verified
 from .session import LLMSession, tests
 
 
@@ -38,20 +39,66 @@ def end_of_phase(session: LLMSession, item: pytest.Item) -> Iterator[None]:
         raise miss
 
 
+@contextmanager
+def verdict_on(session: LLMSession, item: pytest.Item) -> Iterator[None]:
+    """Tell the cassettes of a test whether it failed, once its teardown is over."""
+    try:
+        yield
+    except BaseException:
+        session.any_failed = True
+        _settle(session, item, quietly=True)
+        raise
+    _settle(session, item)
+
+
+def _settle(session: LLMSession, item: pytest.Item, *, quietly: bool = False) -> None:
+    try:
+        session.shelf.settle(item if case_of(item) is not None else None, failed=session.any_failed)
+    except HarnessError as error:
+        if quietly:
+            session.notes.append(str(error))
+        else:
+            from .failures import failed
+
+            raise failed(error) from None
+
+
 def end_of_report(session: LLMSession, item: pytest.Item, report: pytest.TestReport) -> None:
     """Note at its end a test that had a miss and was never reported as failed (xfail)."""
+    if report.failed and not session.any_failed:
+        _name_journal(item, report)
     session.any_failed |= report.failed
     if report.when == "teardown" and session.misses(item) and not session.any_failed:
         session.swallowed.append(item.nodeid)
 
 
+def _name_journal(item: pytest.Item, report: pytest.TestReport) -> None:
+    case = case_of(item)
+    kept = case.recording.kept_if_failed if case is not None and case.recording is not None else None
+    if kept is None:
+        return
+    path, count = kept
+    takes = "1 take" if count == 1 else f"{count} takes"
+    report.sections.append(
+        (
+            "llm_cassette",
+            f"the test failed, so the {takes} it recorded {'is' if count == 1 else 'are'} not in its cassette\n"
+            f"  where: {path}\n"
+            f"  fix:   record it again, or keep what it recorded: llmharness cassette promote {path}",
+        )
+    )
+
+
 def end_of_session(session: LLMSession, run: pytest.Session) -> None:
     """Hand the counts to the controller, or turn the exit status where it must not be 0."""
+    session.shelf.end()
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["llm_live_selected"] = session.live_selected
         output["llm_swallowed"] = session.swallowed
-        output["llm_notes"] = session.notes
+        output["llm_notes"] = [*session.notes, *session.shelf.notes]
+        output["llm_mismatches"] = session.shelf.mismatches
+        output["llm_verified"] = session.shelf.verified
         output["llm_without_engine"] = session.without_engine
     elif run.exitstatus == pytest.ExitCode.OK:
         if session.swallowed:
@@ -66,7 +113,9 @@ def say_at_the_end(session: LLMSession, reporter: pytest.TerminalReporter) -> No
         reporter.write_line(
             f"llmharness: {nodeid} had a cassette miss or a refused connection, and xfail hid it", red=True
         )
-    for note in session.notes:
+    say_mismatches(session.shelf.mismatches, reporter)
+    say_verified(session.shelf.verified, reporter)
+    for note in (*session.notes, *session.shelf.notes):
         reporter.write_line(f"llmharness: {note}", yellow=True)
     for reason in list(session.without_engine.values())[:1]:
         reporter.write_line(
