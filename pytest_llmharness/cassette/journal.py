@@ -143,6 +143,16 @@ def drop_failed(cassette: Path, before: float) -> None:
                 path.unlink()
 
 
+def is_held(journal: Path) -> bool:
+    """Whether the recording that writes a journal lives."""
+    if not journal.exists():
+        return False
+    file = _taken(journal)
+    if file is not None:
+        os.close(file)
+    return file is None and journal.suffix == PENDING
+
+
 def cassette_of(journal: Path) -> Path | None:
     """Return the cassette that a journal is for, or None where the file is no journal by its name."""
     stem, dot, writer = journal.stem.rpartition(".")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -93,6 +94,7 @@ class Recording:
         self._pace, self._rechunk = pace or Pace(), rechunk
         self._faults = Faults()
         self._begun = 0
+        self._aside: tuple[Path, Counter[str]] | None = None
         self._running: set[Tape] = set()
         self._unanswered: list[tuple[int, Take]] = []
         self._exists = cassette is not None
@@ -249,6 +251,7 @@ class Recording:
             self._unanswered = []
             for number, take in waiting:
                 self._add(number, take)
+            counts = file.counts()
             try:
                 if file.unwritten is not None:
                     raise file.unwritten
@@ -257,18 +260,22 @@ class Recording:
                     each.discard()
                 drop_failed(self.path, holding.since)
                 file.sweep()
+                if kept is not None:
+                    self._aside = kept, counts
             finally:
                 self._let_go()
         return kept
 
-    @property
-    def kept_if_failed(self) -> tuple[Path, int] | None:
-        """Where the takes of the test that asks now are kept if it fails, and how many; None without any."""
-        journal = self._file.journal if self._file is not None else None
-        if journal is None or self._file is None or (self._holding and self._holding.keep_failed):
-            return None
-        count = self._file.count_of(self.test)
-        return (journal.failed_path, count) if count else None
+    def kept_if_failed(self, test: str) -> tuple[Path, int] | None:
+        """Return where the takes of a test are kept if it fails, and how many; None without any."""
+        if self._aside is not None:
+            path, counts = self._aside
+        else:
+            journal = self._file.journal if self._file is not None else None
+            if journal is None or self._file is None or (self._holding and self._holding.keep_failed):
+                return None
+            path, counts = journal.failed_path, self._file.counts()
+        return (path, counts[test]) if counts[test] else None
 
     def _answers_of(self, cassette: Cassette | None, recovered: Sequence[Take]) -> Answers:
         takes = cassette.interactions if cassette is not None and self._plays else ()

@@ -83,9 +83,9 @@ class TakeFile:
         """The journal, once something stands in it."""
         return self._journal if self._journal is not None and self._journal.is_begun else None
 
-    def count_of(self, test: str) -> int:
-        """Return how many takes a test has recorded."""
-        return sum(entry.take is not None and entry.take.test == test for entry in self._ours)
+    def counts(self) -> Counter[str]:
+        """Return how many takes each test has recorded."""
+        return Counter(entry.take.test for entry in self._ours if entry.take is not None)
 
     def forget_rendering(self) -> None:
         """Render every take of ours anew: a secret was learned that they may hold."""
@@ -101,7 +101,7 @@ class TakeFile:
             take: the take.
             number: the place of its call among ours; answers that run at once end in any order.
         """
-        place = bisect_right(self._ours, number, key=_number)
+        place = bisect_right([entry.number for entry in self._ours], number)
         behind = len(self._ours) - place
         entry = Entry(number, take)
         self._ours.insert(place, entry)

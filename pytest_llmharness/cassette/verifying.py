@@ -91,18 +91,20 @@ def _shape_of(response: RecordedResponse) -> _Shape:
 
 def _documents(body: bytes) -> Iterator[Any]:
     text = body.decode("utf-8", "replace")
-    try:
-        yield json.loads(text)
+    if (whole := _read(text)) is not None:
+        yield whole
         return
-    except (ValueError, RecursionError):
-        pass
     for line in text.splitlines():
         told = line.removeprefix("data:").strip()
-        if told[:1] in ("{", "["):
-            try:
-                yield json.loads(told)
-            except (ValueError, RecursionError):
-                continue
+        if told[:1] in ("{", "[") and (document := _read(told)) is not None:
+            yield document
+
+
+def _read(text: str) -> Any | None:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _walk(value: Any, place: str, shape: _Shape, depth: int = 0) -> None:

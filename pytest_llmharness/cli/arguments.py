@@ -57,6 +57,10 @@ def _cassette_commands(commands: Any) -> None:
     )
     _age(prune)
     prune.add_argument("--yes", action="store_true", help="delete them; without it they are only listed")
+    promote = _command(
+        commands, "promote", "promoting", "put what a failed or killed test recorded into its cassette"
+    )
+    promote.add_argument("paths", nargs="+", metavar="PATH", help="journals: files *.failed or *.journal")
     convert = _paths(
         _command(commands, "convert", "converting", "write cassettes in another form"), needed=True
     )

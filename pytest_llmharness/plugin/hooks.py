@@ -126,10 +126,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the session for what no single test reports."""
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Fail the session for what no single test reports, once pytest has ended its last fixtures."""
+    result = yield
     end_of_session(session_of(session.config), session)
+    return result
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -68,8 +68,8 @@ def configured(request: pytest.FixtureRequest) -> dict[str, Any]:
     said: dict[str, Any] = {}
     nearest = request.getfixturevalue(name)
     for outer in _outer(request, name):
-        said |= _checked(outer)
-    return said | _checked(nearest)
+        said.update(_checked(outer))
+    return {**said, **_checked(nearest)}
 
 
 def _outer(request: pytest.FixtureRequest, name: str) -> list[Any]:

@@ -161,7 +161,7 @@ class Shelf:
 
 def scope_node(item: pytest.Item, scope: str) -> Any:
     """Return the node whose end is the end of a scope."""
-    kinds = {"class": pytest.Class, "module": pytest.Module, "session": pytest.Session}
+    kinds: dict[str, Any] = {"class": pytest.Class, "module": pytest.Module, "session": pytest.Session}
     found = item.getparent(kinds[scope])
     return found if found is not None else item.getparent(pytest.Module) or item.session
 

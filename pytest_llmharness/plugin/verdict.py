@@ -12,6 +12,7 @@ import pytest
 
 from ..errors import HarnessError, Unignorable
 from .case import case_of
+from .failures import failed as shown
 from .findings import say_mismatches, say_verified
 from .session import LLMSession, tests
 
@@ -45,22 +46,19 @@ def verdict_on(session: LLMSession, item: pytest.Item) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        session.any_failed = True
-        _settle(session, item, quietly=True)
+        _settle(session, item, failed=True, quietly=True)
         raise
-    _settle(session, item)
+    _settle(session, item, failed=session.any_failed)
 
 
-def _settle(session: LLMSession, item: pytest.Item, *, quietly: bool = False) -> None:
+def _settle(session: LLMSession, item: pytest.Item, *, failed: bool, quietly: bool = False) -> None:
     try:
-        session.shelf.settle(item if case_of(item) is not None else None, failed=session.any_failed)
+        session.shelf.settle(item if case_of(item) is not None else None, failed=failed)
     except HarnessError as error:
         if quietly:
             session.notes.append(str(error))
         else:
-            from .failures import failed
-
-            raise failed(error) from None
+            raise shown(error) from None
 
 
 def end_of_report(session: LLMSession, item: pytest.Item, report: pytest.TestReport) -> None:
@@ -74,15 +72,16 @@ def end_of_report(session: LLMSession, item: pytest.Item, report: pytest.TestRep
 
 def _name_journal(item: pytest.Item, report: pytest.TestReport) -> None:
     case = case_of(item)
-    kept = case.recording.kept_if_failed if case is not None and case.recording is not None else None
+    recording = case.recording if case is not None else None
+    kept = recording.kept_if_failed(item.nodeid) if recording is not None else None
     if kept is None:
         return
     path, count = kept
-    takes = "1 take" if count == 1 else f"{count} takes"
+    takes, are = ("1 take", "is") if count == 1 else (f"{count} takes", "are")
     report.sections.append(
         (
             "llm_cassette",
-            f"the test failed, so the {takes} it recorded {'is' if count == 1 else 'are'} not in its cassette\n"
+            f"the test failed, so the {takes} it recorded {are} not in its cassette\n"
             f"  where: {path}\n"
             f"  fix:   record it again, or keep what it recorded: llmharness cassette promote {path}",
         )
