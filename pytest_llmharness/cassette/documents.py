@@ -16,7 +16,7 @@ from array import array
 from pathlib import Path
 
 _BLOCK = 1 << 20
-_SMALL = 1 << 18
+SMALL = 1 << 18
 """A file of up to this many bytes is read at once."""
 _HEAD = 64
 """Bytes at the beginning of a document that hold its key."""
@@ -42,6 +42,7 @@ class Documents:
 
     Args:
         path: the file.
+        start: its first bytes, `SMALL` and one more of a larger one; then a small one is not read again.
         torn: whether its end may be missing; a last document that is not whole is then passed over.
 
     Raises:
@@ -49,20 +50,29 @@ class Documents:
         BrokenLayout: it does not consist of documents.
     """
 
-    def __init__(self, path: Path, *, torn: bool = False) -> None:
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        self._close = weakref.finalize(self, os.close, file)
-        self._file, self._size = file, os.fstat(file).st_size
+    _closing: weakref.finalize[[int], Documents] | None = None
+
+    def __init__(self, path: Path, start: bytes = b"", *, torn: bool = False) -> None:
         self._content: bytes | None = None
-        if torn or self.is_small:
-            self._content = self._at(0, self._size)
-            self._close()
-        if torn and self._content is not None:
-            self._content = self._content[: self._content.rfind(_END) + len(_END)]
+        if start and len(start) <= SMALL:
+            self._content = start
+        else:
+            self._open(path, torn=torn)
+        if self._content is not None:
             self._size = len(self._content)
         self._starts, self._keys, self._known = array("Q", [0]), bytearray(), bytearray()
         if not self._scan():
             self._parse()
+
+    def _open(self, path: Path, *, torn: bool) -> None:
+        file = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        self._file, self._size = file, os.fstat(file).st_size
+        if torn:
+            content = self._at(0, self._size)
+            self._content = content[: content.rfind(_END) + len(_END)]
+            os.close(file)
+        else:
+            self._closing = weakref.finalize(self, os.close, file)
 
     def __len__(self) -> int:
         return len(self._starts) - 2
@@ -70,7 +80,7 @@ class Documents:
     @property
     def is_small(self) -> bool:
         """Whether the file is so small that it is read at once."""
-        return self._size <= _SMALL
+        return self._content is not None
 
     @property
     def header(self) -> bytes:
@@ -95,7 +105,8 @@ class Documents:
 
     def close(self) -> None:
         """Let go of the file: nothing of it will be asked for any more."""
-        self._close()
+        if self._closing is not None:
+            self._closing()
 
     def _at(self, offset: int, count: int) -> bytes:
         if self._content is not None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import CassetteError
 from .content_coding import decoded
-from .documents import BEGIN, BrokenLayout, Documents
+from .documents import BEGIN, SMALL, BrokenLayout, Documents
 from .foreign import foreign_takes
 from .native import FORMAT, READABLE, is_native, native_takes
 from .storage import AGAIN, begins, broken, read_text
@@ -60,11 +60,11 @@ def load_if_there(path: Path) -> Cassette | None:
     Raises:
         CassetteError: there is a file, but it is no cassette.
     """
-    if (head := begins(path)) is None:
+    if (head := begins(path, SMALL + 1)) is None:
         return None
     if (found := BEGIN.match(head)) and int(found[1]) >= FORMAT:
         _check_format(path, int(found[1]), READABLE[-1:])
-        return _documents(path)
+        return _documents(path, head)
     text = read_text(path)
     return None if text is None else _whole(path, _document(path, text))
 
@@ -72,9 +72,9 @@ def load_if_there(path: Path) -> Cassette | None:
 def read_header(path: Path) -> dict[str, Any]:
     """Return what a cassette says about itself, reading no more of it than that where possible."""
     with suppress(CassetteError, OSError, BrokenLayout, ValueError):
-        head = begins(path)
+        head = begins(path, SMALL + 1)
         if head is not None and BEGIN.match(head):
-            return dict(json.loads(Documents(path, torn=True).header))
+            return dict(json.loads(Documents(path, head, torn=True).header))
         cassette = load_if_there(path)
         return cassette.metadata if cassette else {}
     return {}
@@ -87,9 +87,9 @@ def recovered(journal: Path) -> Sequence[Take]:
     return ()
 
 
-def _documents(path: Path) -> Cassette:
+def _documents(path: Path, start: bytes) -> Cassette:
     try:
-        documents = Documents(path)
+        documents = Documents(path, start)
         header = json.loads(documents.header)
     except BrokenLayout as error:
         raise broken(path, error.why, line=error.line) from error

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,10 @@ class Recording:
         self._plays = mode.plays and (mode is not RecordMode.ONCE or self._exists or bool(recovered))
         self._cassette = cassette
         self._answers = self._answers_of(cassette, recovered)
-        self._redactor = Redactor()
         self._lock = threading.Lock()
-        self.metadata = _metadata(cassette, metadata, self._redactor, writes=self.records)
+        self.metadata = dict(cassette.metadata) if cassette is not None else {}
+        if self.records:
+            self.metadata = _header(self.metadata, metadata or {}, self._redactor)
         self._file = self._take_file(seen) if self.records else None
 
     @property
@@ -276,6 +278,11 @@ class Recording:
                 return None
             path, counts = journal.failed_path, self._file.counts()
         return (path, counts[test]) if counts[test] else None
+
+    @cached_property
+    def _redactor(self) -> Redactor:
+        # Made for what is written or told: a take that answers needs none.
+        return Redactor()
 
     def _answers_of(self, cassette: Cassette | None, recovered: Sequence[Take]) -> Answers:
         takes = cassette.interactions if cassette is not None and self._plays else ()
@@ -456,13 +463,8 @@ class Recording:
         return miss
 
 
-def _metadata(
-    cassette: Cassette | None, given: Mapping[str, Any] | None, redactor: Redactor, *, writes: bool
-) -> dict[str, Any]:
-    told = dict(cassette.metadata) if cassette else {}
-    if not writes:
-        return told
+def _header(told: Mapping[str, Any], given: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     # Not an import statement: the package's face names every floor, those above this one too.
     version = import_module(__name__.partition(".")[0]).__version__
     head = {"format": FORMAT, "matching": MATCHING, "recorder": f"pytest-llmharness {version}"}
-    return {**head, **redactor.value({**told, **(given or {})}), **head}
+    return {**head, **redactor.value({**told, **given}), **head}

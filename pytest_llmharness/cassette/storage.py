@@ -43,8 +43,8 @@ def read_text(path: Path) -> str | None:
         raise broken(path, f"is not UTF-8 text at byte {error.start}", line=line) from error
 
 
-def begins(path: Path) -> bytes | None:
-    """Return the first bytes of the file, or None where there is no file.
+def begins(path: Path, count: int) -> bytes | None:
+    """Return the first bytes of the file, so many or all there are, or None where there is no file.
 
     Raises:
         CassetteError: it is no regular file, or cannot be read.
@@ -53,7 +53,7 @@ def begins(path: Path) -> bytes | None:
         if not stat.S_ISREG(path.stat().st_mode):
             raise broken(path, "is not a regular file")
         with path.open("rb") as file:
-            return file.read(256)
+            return file.read(count)
     except FileNotFoundError:
         return None
     except OSError as error:

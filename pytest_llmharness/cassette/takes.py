@@ -33,7 +33,6 @@ class Takes(Sequence[Take]):
 
     def __init__(self, path: Path, documents: Documents) -> None:
         self._path, self._documents = path, documents
-        self._blobs = Blobs(cassette_of(path) or path)
         self._read: dict[int, Take] = {}
         if documents.is_small:
             for number in range(len(documents)):
@@ -76,11 +75,14 @@ class Takes(Sequence[Take]):
         """Let go of the file; what was read stays."""
         self._documents.close()
 
+    def _blob(self, name: str) -> bytes:
+        return Blobs(cassette_of(self._path) or self._path).read(name)
+
     def _take(self, number: int) -> Take:
         take = self._read.get(number)
         if take is None:
             try:
-                take = read_take(json.loads(self._documents[number]), self._blobs.read)
+                take = read_take(json.loads(self._documents[number]), self._blob)
                 check(take)
             except SHAPE_ERRORS as error:
                 what = f"is no cassette: take {number + 1}: {why(error)}"

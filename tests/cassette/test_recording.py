@@ -386,7 +386,7 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
     "ms": 0.0,
     "json_style": "spaced",
     "json": {
-      "text": "schön 你好   \\n"
+      "text": "schön 你好 \u2028 \\n"
     }
   }
 }

@@ -617,7 +617,7 @@ def test_a_stream_is_readable_text_of_this_very_form(server: StepServer, tmp_pat
     },
     "ms": 0.0,
     "chunks": [
-      [0.0, "data: schön 你好 \\n\\n"],
+      [0.0, "data: schön 你好\u2028\\n\\n"],
       [12.5, {"base64": "ZGF0YTog/woK"}]
     ],
     "end": "cut",
