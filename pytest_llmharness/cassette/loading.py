@@ -74,7 +74,7 @@ def read_header(path: Path) -> dict[str, Any]:
     with suppress(CassetteError, OSError, BrokenLayout, ValueError):
         head = begins(path, SMALL + 1)
         if head is not None and BEGIN.match(head):
-            return dict(json.loads(Documents(path, head, torn=True).header))
+            return dict(json.loads(Documents(path, torn=True).header))
         cassette = load_if_there(path)
         return cassette.metadata if cassette else {}
     return {}

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpcore2
 import httpx2
 import pytest
 
@@ -20,6 +21,7 @@ from pytest_llmharness.cli import main
 from pytest_llmharness.domain.prompt import Prompt
 from pytest_llmharness.server import ModelServer
 
+LOADED = (httpcore2, httpx2)  # imported here, they need not be imported anew by each pytest that runs inside
 ROOT = Path(__file__).parents[2]
 RECORD = "--llm-record-mode=new_episodes"
 ASK = """
@@ -44,7 +46,6 @@ def ask(words, url=URL):
 def quick(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the plugins that the pytest inside would load for nothing."""
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio -p no:respx -p no:cacheprovider")
-    assert httpx2 is not None  # imported here, it need not be imported anew by each pytest that runs inside
 
 
 @pytest.fixture
