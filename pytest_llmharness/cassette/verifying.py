@@ -68,11 +68,16 @@ _RANK = {"error": 0, "warning": 1, "info": 2}
 
 
 def _compared(old: _Shape, new: _Shape) -> Iterator[Difference]:
+    def stands(place: str) -> bool:
+        """Whether what holds the field is there on both sides, as the same kind."""
+        parent = _parent(place)
+        return bool(old.get(parent, set()) & new.get(parent, set()))
+
     for place in new.keys() - old.keys():
-        if _parent(place) in old:
+        if stands(place):
             yield Difference("info", place, f"added ({_kinds(new[place])})")
     for place in old.keys() - new.keys():
-        if _parent(place) in new:
+        if stands(place):
             chosen = place.endswith(">")
             said = "not in this answer" if chosen else f"removed (was {_kinds(old[place])})"
             yield Difference("info" if chosen else "warning", place, said)

@@ -239,7 +239,9 @@ class LLMSession:
         from .failures import FailedMiss
 
         speed, clock = playing.get("speed"), playing.get("clock")
-        if speed is None and clock is None:
+        if case.plan.connects:  # what is recorded takes its real time
+            speed = clock = None
+        elif speed is None and clock is None:
             speed = as_speed(self.settings["llm_replay_speed"])
         if clock == "virtual":
             from ..adapters.clocks.virtual import VirtualClock

@@ -74,7 +74,8 @@ def configured(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def _outer(request: pytest.FixtureRequest, name: str) -> list[Any]:
     """Return the values of the overridden definitions, as far as they need no fixture of their own."""
-    definitions = request._arg2fixturedefs.get(name, ())  # noqa: SLF001  # pytest tells it nowhere else
+    manager: Any = request.config.pluginmanager.get_plugin("funcmanage")
+    definitions = manager.getfixturedefs(name, request.node) or ()
     return [each.func() for each in definitions[:-1] if not each.argnames]
 
 
