@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .index import TakeIndex
-from .take import Take
+from .take import RecordedResponse, Take
+from .takes import Takes
 
 
 class Answers:
@@ -44,6 +45,11 @@ class Answers:
             self._next -= 1
         else:
             self._left.setdefault(key, []).insert(0, place)
+
+    def response(self, place: int) -> RecordedResponse:
+        """Return the response of a take, reading no more of it than that where possible."""
+        takes = self.takes
+        return takes.response(place) if isinstance(takes, Takes) else takes[place].response
 
     def unplayed(self) -> Iterator[int]:
         """Yield the places of the takes that nobody asked for."""

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from .blobs import LARGE, blob_name, from_base64
 
-ReadBlob: TypeAlias = Callable[[str], bytes]
-"""Returns the content of a blob of this name; raises ValueError."""
+ReadBlob: TypeAlias = Callable[[str], bytes] | None
+"""Returns the content of a blob of this name, or raises ValueError; None where the document names none."""
 
 _STYLES: Mapping[str, dict[str, Any]] = {
     "compact": {"separators": (",", ":"), "ensure_ascii": False},
@@ -45,7 +45,13 @@ def read_body(found: Mapping[str, Any], read_blob: ReadBlob) -> bytes:
     if "json" not in found:
         return read_piece(found["body"], read_blob)
     spelled = _STYLES[found.get("json_style", "compact")]
-    return json.dumps(_with_blobs(found["json"], read_blob), **spelled).encode()
+    document = found["json"] if read_blob is None else _with_blobs(found["json"], read_blob)
+    return json.dumps(document, **spelled).encode()
+
+
+def names_blobs(document: bytes) -> bool:
+    """Whether a document may name a blob."""
+    return b'blob": "' in document
 
 
 def piece(content: bytes, blobs: dict[str, bytes]) -> str | dict[str, str]:
@@ -62,7 +68,7 @@ def read_piece(found: Any, read_blob: ReadBlob) -> bytes:
     """Return the bytes that stand in the file so."""
     if isinstance(found, dict):
         if "blob" in found:
-            return read_blob(found["blob"])
+            return read_blob(found["blob"]) if read_blob is not None else b""
         return base64.b64decode(found["base64"], validate=True)
     encoded: bytes = found.encode()
     return encoded
@@ -108,7 +114,7 @@ def _without_blobs(value: Any, blobs: dict[str, bytes]) -> Any:
     return {**({"begin": begin} if begin else {}), _BLOB: _kept(content, blobs)}
 
 
-def _with_blobs(value: Any, read_blob: ReadBlob) -> Any:
+def _with_blobs(value: Any, read_blob: Callable[[str], bytes]) -> Any:
     if isinstance(value, dict):
         if _BLOB in value:
             return value.get("begin", "") + base64.b64encode(read_blob(value[_BLOB])).decode()

@@ -3,7 +3,8 @@
 It lies beside the cassette, has the cassette's form, and belongs to one recording, which holds a
 lock on it for as long as it lives. So a journal that nobody holds was left by a process that died,
 and the next recording of that cassette takes it over. One write a call, handed to the system: a
-process that is killed loses at most the call in flight. It is not forced to the disk; the cassette is.
+process that is killed loses at most the call in flight. A loss of power may cost more of it: only the
+cassette is forced to the disk, once, when the recording has ended.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def native_takes(document: Mapping[str, Any]) -> Iterator[Take]:
         ValueError, TypeError, KeyError, AttributeError: it does not have the format's shape.
     """
     for each in document["interactions"]:
-        yield read_take(each, _no_blob)
+        yield read_take(each, None)
 
 
 def read_take(found: Mapping[str, Any], read_blob: ReadBlob) -> Take:
@@ -46,7 +46,7 @@ def read_take(found: Mapping[str, Any], read_blob: ReadBlob) -> Take:
     request = RecordedRequest(
         asked["method"].upper(), asked["url"], read_headers(asked["headers"]), read_body(asked, read_blob)
     )
-    return Take(request, _read_response(found["response"], read_blob), str(found.get("test", "")))
+    return Take(request, read_response(found["response"], read_blob), str(found.get("test", "")))
 
 
 def render_header(metadata: Mapping[str, Any]) -> bytes:
@@ -113,7 +113,12 @@ def _chunk_lines(response: RecordedResponse, blobs: dict[str, bytes]) -> bytes:
     return b'\n    "chunks": [\n      ' + b",\n      ".join(lines) + b"\n    ]"
 
 
-def _read_response(found: Mapping[str, Any], read_blob: ReadBlob) -> RecordedResponse:
+def read_response(found: Mapping[str, Any], read_blob: ReadBlob) -> RecordedResponse:
+    """Return the response that a part of a document is.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: it does not have the format's shape.
+    """
     end, start_ms = found.get("end", DONE), found.get("ms")
     if end not in ENDS:
         raise ValueError(f"{end!r} is no end of an answer")
@@ -129,10 +134,6 @@ def _read_response(found: Mapping[str, Any], read_blob: ReadBlob) -> RecordedRes
         return RecordedResponse(status, headers, read_body(found, read_blob), start_ms, (), end, error)
     chunks = [(float(ms), read_piece(data, read_blob)) for ms, data in found["chunks"]]
     return in_chunks(RecordedResponse(status, headers, b"", start_ms, (), end, error), chunks)
-
-
-def _no_blob(name: str) -> bytes:
-    raise ValueError(f"this format has no blobs such as {name!r}")
 
 
 def _headers(headers: Headers) -> dict[str, str | list[str]]:

@@ -226,7 +226,7 @@ class Recording:
             raise file.unwritten
         if not failed:
             file.settle((), list(self._dropped(("",), ())), self._answers.played)
-        file.sweep()
+        file.end()
 
     def settle(self, *, passed: Collection[str], failed: Collection[str]) -> Path | None:
         """Hear the verdict on the tests that used the cassette: what they recorded is written, or not.
@@ -261,7 +261,7 @@ class Recording:
                 for each in holding.left:
                     each.discard()
                 drop_failed(self.path, holding.since)
-                file.sweep()
+                file.end()
                 if kept is not None:
                     self._aside = kept, counts
             finally:
@@ -341,9 +341,9 @@ class Recording:
             return None
         self._begun += 1
         self.played += 1
-        take = self._answers.takes[place]
-        self._note(take, place, request)
-        response = take.response if self._rechunk is None else self._rechunk(take.response)
+        self._note(place, request)
+        recorded = self._answers.response(place)
+        response = recorded if self._rechunk is None else self._rechunk(recorded)
         fault = self._faults.next()
         if fault is not None:
             response = fault.over(response, request)
@@ -354,28 +354,31 @@ class Recording:
             self.requested_waits.append(wait_s)
         playback = Playback(response, self._pace, self._over)
         if self.mode is RecordMode.VERIFY:
-            playback.beside = self._tape(request, lambda tape, live: self._compare(tape, take, live))
+            playback.beside = self._tape(request, lambda tape, live: self._compare(tape, recorded, live))
         return playback
 
-    def _note(self, take: Take, place: int, request: RecordedRequest) -> None:
+    def _note(self, place: int, request: RecordedRequest) -> None:
         """Note that a take was played: a recovered one is recorded by that, a scripted one may not fit."""
         if self._file is not None and self._cassette_size() <= place:
-            self._add(self._begun, replace(take, test=self.test))
-        if self.mode is RecordMode.SCRIPT and request_key(take.request) not in self._keys_of(request):
-            words = difference_words(take.request, request)
+            self._add(self._begun, replace(self._answers.takes[place], test=self.test))
+        if self.mode is not RecordMode.SCRIPT:
+            return
+        asked = self._answers.takes[place].request
+        if request_key(asked) not in self._keys_of(request):
+            words = difference_words(asked, request)
             self.mismatches.append(self._redactor.text(f"call {self._begun}: {words}"))
 
     def _cassette_size(self) -> int:
         return len(self._cassette.interactions) if self._cassette is not None else 0
 
-    def _compare(self, tape: Tape, take: Take, live: RecordedResponse) -> None:
+    def _compare(self, tape: Tape, recorded: RecordedResponse, live: RecordedResponse) -> None:
         with self._lock:
             self._running.discard(tape)
             self._redactor.learn(tape.request)
             clean = self._redactor.response(decoded(live))
             clean = replace(clean, error=self._redactor.text(live.error))
             asked = self._redactor.request(tape.request)
-            self.verified.append(Verified(tape.number, asked, differences(take.response, clean)))
+            self.verified.append(Verified(tape.number, asked, differences(recorded, clean)))
 
     def _keep_unknown(self, tape: Tape, _response: RecordedResponse) -> None:
         with self._lock:

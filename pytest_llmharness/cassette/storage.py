@@ -121,8 +121,8 @@ def alone(path: Path) -> Iterator[None]:
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
     """Put new content in place of the file, at once: readers see the old or the new one.
 
-    The content is on the disk before it takes the file's place: what a loss of power may leave is
-    one of the two.
+    It is handed to the system, which keeps it whatever becomes of this process; `force` keeps it
+    through a loss of power.
 
     Raises:
         CassetteError: it cannot be written; the file is left as it was.
@@ -132,8 +132,6 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
     try:
         with temporary.open("wb") as file:
             file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
         with suppress(FileNotFoundError):
             shutil.copymode(target, temporary)
         temporary.replace(target)
@@ -142,6 +140,16 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def force(path: Path) -> None:
+    """Have the file on the disk before going on: done once, when a recording has ended."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def broken(path: Path, why: str, *, line: int | None = None) -> CassetteError:

@@ -17,7 +17,7 @@ from .journal import Journal, journals
 from .loading import Cassette, load_if_there
 from .native import render_header, render_take
 from .redaction import Redactor
-from .storage import Signature, alone, refused, replace_file, signature
+from .storage import Signature, alone, force, refused, replace_file, signature
 from .take import Take
 from .takes import Takes
 
@@ -148,8 +148,10 @@ class TakeFile:
         self._write_journal_anew()
         return self.journal.keep_failed()
 
-    def sweep(self) -> None:
-        """Delete the blobs that nothing names any more."""
+    def end(self) -> None:
+        """Have what was written on the disk, and delete the blobs that nothing names any more."""
+        if any(entry.written for entry in self._ours):
+            force(self._path)
         self._blobs.sweep([self._path, *journals(self._path)])
 
     def _in_order(self, played: Mapping[int, int]) -> list[Entry]:

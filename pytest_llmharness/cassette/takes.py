@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 from urllib.parse import urlsplit
 
 from .blobs import Blobs
+from .bodies import ReadBlob, names_blobs
 from .content_coding import decoded
 from .documents import Documents
 from .journal import cassette_of
-from .native import read_take
+from .native import read_response, read_take
 from .storage import broken
-from .take import DONE, Take
+from .take import DONE, RecordedResponse, Take
 
 SHAPE_ERRORS = (KeyError, TypeError, ValueError, AttributeError, RecursionError)
 """What a document that has not the shape of a take raises."""
+
+Read = TypeVar("Read")
 
 
 class Takes(Sequence[Take]):
@@ -75,20 +79,38 @@ class Takes(Sequence[Take]):
         """Let go of the file; what was read stays."""
         self._documents.close()
 
-    def _blob(self, name: str) -> bytes:
-        return Blobs(cassette_of(self._path) or self._path).read(name)
+    def response(self, number: int) -> RecordedResponse:
+        """Return the response of a take, without the work of reading what was asked."""
+        if number in self._read:
+            return self._read[number].response
+        return self._parsed(number, self._answered)
 
     def _take(self, number: int) -> Take:
         take = self._read.get(number)
         if take is None:
-            try:
-                take = read_take(json.loads(self._documents[number]), self._blob)
-                check(take)
-            except SHAPE_ERRORS as error:
-                what = f"is no cassette: take {number + 1}: {why(error)}"
-                raise broken(self._path, what, line=self._documents.line(number)) from error
-            take = self._read[number] = Take(take.request, decoded(take.response), take.test)
+            take = self._read[number] = self._parsed(number, self._whole)
         return take
+
+    def _parsed(self, number: int, read: Callable[[Any, ReadBlob], Read]) -> Read:
+        document = self._documents[number]
+        try:
+            return read(json.loads(document), self._blob if names_blobs(document) else None)
+        except SHAPE_ERRORS as error:
+            what = f"is no cassette: take {number + 1}: {why(error)}"
+            raise broken(self._path, what, line=self._documents.line(number)) from error
+
+    def _whole(self, document: Any, read_blob: ReadBlob) -> Take:
+        take = read_take(document, read_blob)
+        check(take)
+        return replace(take, response=decoded(take.response))
+
+    def _answered(self, document: Any, read_blob: ReadBlob) -> RecordedResponse:
+        response = read_response(document["response"], read_blob)
+        check_response(response)
+        return decoded(response)
+
+    def _blob(self, name: str) -> bytes:
+        return Blobs(cassette_of(self._path) or self._path).read(name)
 
 
 def check(take: Take) -> None:
@@ -98,12 +120,27 @@ def check(take: Take) -> None:
         ValueError, TypeError: a part of the take cannot be.
     """
     request: Any = take.request
-    if not isinstance(request.url, str) or not isinstance(take.response.status, int):
+    if not isinstance(request.url, str):
         raise TypeError("url must be a text and status a number")
-    if not 100 <= take.response.status <= 999 and (take.response.status or take.response.end == DONE):
-        raise ValueError(f"{take.response.status} is no HTTP status")
+    check_response(take.response)
     urlsplit(take.request.url)
-    for name, value in (*take.request.headers.pairs, *take.response.headers.pairs):
+    for name, value in take.request.headers.pairs:
+        name.encode("ascii")
+        value.encode()
+
+
+def check_response(response: RecordedResponse) -> None:
+    """Refuse a response that cannot be.
+
+    Raises:
+        ValueError, TypeError: a part of it cannot be.
+    """
+    status: Any = response.status
+    if not isinstance(status, int):
+        raise TypeError("url must be a text and status a number")
+    if not 100 <= status <= 999 and (status or response.end == DONE):
+        raise ValueError(f"{status} is no HTTP status")
+    for name, value in response.headers.pairs:
         name.encode("ascii")
         value.encode()
 
