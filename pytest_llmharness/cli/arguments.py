@@ -21,6 +21,14 @@ def parser() -> argparse.ArgumentParser:
         "cassette", help="list, read, compare, check and mend cassettes", epilog=_CODES
     )
     _cassette_commands(cassette.add_subparsers(required=True, metavar="COMMAND"))
+    init = _command(
+        commands,
+        "init",
+        "beginning",
+        "write a first test, ini keys and the .gitattributes line for cassettes",
+    )
+    init.add_argument("path", nargs="?", default=".", metavar="PATH", help="the project's folder")
+    init.add_argument("--dry-run", action="store_true", help="only say what it would do")
     doctor = _command(commands, "doctor", "doctor", "say what is installed, and what is missing for what")
     doctor.add_argument(
         "--no-engines", action="store_true", help="do not ask which engines answer on loopback"

@@ -9,6 +9,8 @@ import gguf
 import numpy as np
 import pytest
 
+from pytest_llmharness.server import ModelServer
+
 LOADED = (gguf, np)  # a process can load these once, and each pytest that runs inside would again
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -36,6 +38,8 @@ def test_every_block_is_a_file_that_is_run_here() -> None:
         "test_my_provider.py",
         "conftest.py",
         "test_stream.py",
+        "test_rain.py",
+        "test_paced.py",
     ]
     blocks = sum(len(re.findall(r"^```python$", page, re.MULTILINE)) for page in PAGES)
     assert blocks == len(BLOCKS) + len(SCRIPTS)
@@ -90,6 +94,16 @@ def test_a_cut_can_be_laid_over_a_recorded_stream(pytester: pytest.Pytester) -> 
     """As pasted: the stream breaks once, and then comes whole."""
     _paste(pytester, "test_stream.py")
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_the_tests_of_the_guide_are_recorded_and_replayed(pytester: pytest.Pytester) -> None:
+    """As pasted, on a model server, then without it; one plays its times on a virtual clock."""
+    _paste(pytester, "test_rain.py")
+    _paste(pytester, "test_paced.py")
+    with ModelServer(["It will."] * 2) as server:
+        live = ("--llm-engine=ollama", f"--llm-base-url={server.url('ollama')}", "--llm-record-mode=once")
+        pytester.runpytest_inprocess(*live).assert_outcomes(passed=2)
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
 
 
 def test_a_redactor_of_the_page_is_asked(pytester: pytest.Pytester) -> None:
