@@ -46,8 +46,8 @@ def rows() -> Iterator[Row | Figure | Skipped]:
 # --- load ---
 
 LOAD = """
-import resource, sys, time
-def rss(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+import os, sys, time
+def rss(): return int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024
 if sys.argv[1] == "ours":
     from pytest_llmharness.cassette import use_cassette
     use = use_cassette(sys.argv[2])
@@ -239,8 +239,8 @@ TIMED = """
 import sys, time
 import httpx2, pytest
 class Timed:
-    def pytest_collection_finish(self): self.began = time.perf_counter()
-    def pytest_sessionfinish(self): print("took", time.perf_counter() - self.began)
+    def pytest_collection_finish(self): self.began = time.process_time()
+    def pytest_sessionfinish(self): print("took", time.process_time() - self.began)
 raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "pytest_llmharness.plugin"], plugins=[Timed()]))
 """
 
