@@ -1,4 +1,4 @@
-"""What a cassette costs: to load, to play in many tests and in a long conversation, and what is lost of it."""
+"""What a cassette costs to load and to play, in many tests and in a long conversation, and what is lost."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _corpus() -> Iterator[Row | Skipped]:
         began = time.perf_counter()
         try:
             _, responses = FilesystemPersister.load_cassette(str(path), yamlserializer)
-        except Exception:  # noqa: BLE001, S112  # what vcrpy cannot read is no race
+        except Exception:  # noqa: BLE001  # what vcrpy cannot read is no race
             continue
         theirs_s += time.perf_counter() - began
         began = time.perf_counter()
@@ -183,7 +183,8 @@ KINDS = {
     ),
     "new": (
         "@pytest.mark.llm_cassette",
-        "with new() as client:\n        assert client.post('http://127.0.0.1:9/', json=number).json() == {'n': 7}",
+        "with new() as client:\n"
+        "        assert client.post('http://127.0.0.1:9/', json=number).json() == {'n': 7}",
     ),
 }
 
@@ -241,7 +242,8 @@ import httpx2, pytest
 class Timed:
     def pytest_collection_finish(self): self.began = time.process_time()
     def pytest_sessionfinish(self): print("took", time.process_time() - self.began)
-raise SystemExit(pytest.main(["-q", "-p", "no:cacheprovider", "-p", "pytest_llmharness.plugin"], plugins=[Timed()]))
+options = ["-q", "-p", "no:cacheprovider", "-p", "pytest_llmharness.plugin"]
+raise SystemExit(pytest.main(options, plugins=[Timed()]))
 """
 
 

@@ -5,8 +5,9 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .lazy import names_of
 
 if TYPE_CHECKING:
     from .adapters.clocks.system import SystemClock as SystemClock
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .errors import UnrepairableJSON as UnrepairableJSON
     from .harness.acting import idempotency_key as idempotency_key
     from .harness.config import HarnessConfig as HarnessConfig
+    from .harness.routing import ModelTier as ModelTier
     from .parsing import Coerced as Coerced
     from .parsing import OutputParser as OutputParser
     from .parsing import ParsedOutput as ParsedOutput
@@ -66,6 +68,7 @@ _HOMES = {
     "MaxRetriesExceeded": "errors",
     "MemorySessionLog": "adapters.stores.memory_session_log",
     "Message": "domain.message",
+    "ModelTier": "harness.routing",
     "OutputParser": "parsing",
     "ParseEvent": "parsing",
     "ParsedOutput": "parsing",
@@ -108,6 +111,7 @@ __all__ = [
     "MaxRetriesExceeded",
     "MemorySessionLog",
     "Message",
+    "ModelTier",
     "OutputParser",
     "ParseEvent",
     "ParsedOutput",
@@ -137,14 +141,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f".{home}", __name__)
-    value = module if home.endswith(f".{name}") and not hasattr(module, name) else getattr(module, name)
-    globals()[name] = value
-    return value
+__getattr__ = names_of(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

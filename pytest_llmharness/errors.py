@@ -5,6 +5,7 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 
@@ -33,8 +34,13 @@ class Explained:
         lines = [self.what]
         if self.where:
             lines.append(f"  where: {self.where}")
+        lines.extend(f"  {line}" for line in self.details())
         lines.append(f"  fix:   {self.fix}")
         return "\n".join(lines)
+
+    def details(self) -> Iterable[str]:
+        """Return what is shown between the place and the mend; nothing, for most."""
+        return ()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.__dict__.copy())
@@ -96,8 +102,17 @@ class ScriptExhausted(ConfigError):
     """A scripted model was called more often than its script has steps."""
 
 
+class InvalidAnswer(HarnessError):
+    """An answer that breaks its schema, or that a validator refuses.
+
+    `violations` holds what is wrong with it, by place: at most 20 of them.
+    """
+
+    violations: tuple[Any, ...] = ()
+
+
 class MaxRetriesExceeded(HarnessError):
-    """No attempt gave a valid answer; the last violation is the cause (`__cause__`)."""
+    """No attempt gave a valid answer; the last `InvalidAnswer` is the cause (`__cause__`)."""
 
 
 class EngineUnavailable(HarnessError):
@@ -204,7 +219,17 @@ class Unignorable(Explained, BaseException):
 
 
 class CassetteMiss(Unignorable):
-    """No take of the cassette answers this request."""
+    """No take of the cassette answers this request.
+
+    Facts: `drift` (a `pytest_llmharness.cassette.drift.Drift`: the nearest take, and what differs), or None
+    where the call went a way that no cassette covers.
+    """
+
+    drift: Any = None
+
+    def details(self) -> Iterable[str]:
+        """Return what differs, a line each."""
+        return () if self.drift is None else (f"drift: {line}" for line in self.drift.lines())
 
 
 class NetworkBlocked(Unignorable):

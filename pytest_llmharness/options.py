@@ -59,7 +59,44 @@ OPTIONS = (
     Option(
         "llm_replay_speed", "0", "how fast cassettes answer: 0 at once, 1.0 as recorded, 2.0 twice as fast"
     ),
-    Option("llm_max_age", "", "tell of cassettes that are older than this, e.g. 30d, 12h, 1y"),
+    Option(
+        "llm_max_age",
+        "",
+        "from what age on a cassette counts as expired, such as 90d (s, m, h, d, w or y)",
+    ),
+    Option(
+        "llm_on_expiry",
+        "warn",
+        "what an expired cassette does: a line at the end (warn), or its test fails (fail)",
+        choices=("warn", "fail"),
+        ini_only=True,
+    ),
+    Option(
+        "llm_match_ignore",
+        (),
+        "JSON paths in request bodies that say nothing, such as $.metadata.run_id",
+        kind="list",
+        ini_only=True,
+    ),
+    Option(
+        "llm_match_patterns",
+        (),
+        "regular expressions; what they find in a request is equal to whatever else they find",
+        kind="list",
+        ini_only=True,
+    ),
+    Option(
+        "llm_match_builtin",
+        ("uuid", "time", "cwd", "call_id"),
+        "which volatile parts of model calls count as equal: uuid, time, cwd, call_id, or none",
+        kind="list",
+        ini_only=True,
+    ),
+    Option(
+        "llm_drift_json",
+        "",
+        "where to write why requests missed, one JSON line a cause; by default drift.jsonl in pytest's cache",
+    ),
     Option(
         "llm_network",
         "scoped",
@@ -73,8 +110,8 @@ OPTIONS = (
 MARKERS = (
     "llm_live(engine=None, models=None): the test wants a live model; it runs with --llm-live, replays "
     "where it has a cassette, and is skipped otherwise",
-    "llm_cassette(name=None, record_mode=None, scope='function', speed=None, clock=None, rechunk=None, "
-    "max_age=None, keep_failed=False): record the test's model calls, or replay them",
+    "llm_cassette(name=None, record_mode=None, scope='function', match=None, max_age=None, speed=None, "
+    "clock=None, rechunk=None, keep_failed=False): record the test's model calls, or replay them",
     "llm_allow_network(host, ...): hosts ('name', 'name:port') the test may connect to",
 )
 
@@ -84,7 +121,8 @@ def markdown_table() -> str:
     rows = ["| option | ini key | default | meaning |", "|---|---|---|---|"]
     for option in OPTIONS:
         flag = "(ini only)" if option.ini_only else f"`{option.flag}`"
-        default = {False: "off", (): "-", "": "-"}.get(option.default, f"`{option.default}`")
+        shown = " ".join(option.default) if isinstance(option.default, tuple) else option.default
+        default = {False: "off", "": "-"}.get(shown, f"`{shown}`")
         values = (
             " One of " + ", ".join(f"`{choice}`" for choice in option.choices) + "." if option.choices else ""
         )

@@ -28,6 +28,7 @@ from pytest_llmharness import (
     VirtualClock,
     fault,
 )
+from pytest_llmharness.contracts import ToolContract
 from pytest_llmharness.domain.prompt import Prompt
 
 ASK = "Cards are declined. What do I do, and who is on call?"
@@ -160,6 +161,26 @@ def tool(files: Path) -> FileMetadata:
     (files / "link-in.md").symlink_to("runbooks/search.md")
     (files / "circle").symlink_to("circle")
     return FileMetadata(files)
+
+
+class TestFileMetadata(ToolContract):
+    path_argument = "path"
+
+    @pytest.fixture
+    def root(self, files: Path) -> Path:
+        return files
+
+    @pytest.fixture
+    def tool(self, files: Path) -> FileMetadata:
+        return FileMetadata(files)
+
+    @pytest.fixture
+    def arguments(self) -> dict[str, Any]:
+        return {"path": "runbooks/search.md", "include_contents": True}
+
+    @pytest.fixture
+    def failing_arguments(self) -> dict[str, Any]:
+        return {"path": "no-such.txt"}
 
 
 ESCAPES = {

@@ -2,17 +2,20 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar, final, overload
 
 __all__ = [
+    "REQUEST_VERSION",
     "Edits",
     "Findings",
     "OutputParser",
     "OutputStream",
     "Schema",
     "Stream",
-    "canonical_json",
     "coerce_json",
     "grammars",
     "json_of",
     "repair_json",
+    "request_key",
+    "request_prefixes",
+    "request_text",
 ]
 
 _T = TypeVar("_T")
@@ -91,8 +94,24 @@ class Stream:
     def scene(self) -> tuple[str, list[bool]]:
         """(the JSON of the doomed value so far, for each part of its pointer whether it is a name)."""
 
-def canonical_json(text: bytes, /) -> bytes | None:
-    """One spelling for all texts of an equal JSON value; None where the text is no JSON."""
+REQUEST_VERSION: int
+"""Changes whenever a request gets another key than before."""
+
+# `volatile` are names of what is taken to be equal ("uuid", "time", "cwd", "call_id"), or None; of
+# "cwd" the `folders` are the paths.
+
+def request_key(
+    head: bytes, path: str, body: bytes, volatile: list[str] | None, folders: list[str], /
+) -> bytes | None:
+    """16 bytes for a request with this head; None where its body is no JSON."""
+
+def request_prefixes(
+    path: str, body: bytes, volatile: list[str] | None, folders: list[str], /
+) -> list[bytes]:
+    """A key for each beginning of the conversation: of no turn, of one, of two; [] without JSON."""
+
+def request_text(path: str, body: bytes, volatile: list[str] | None, folders: list[str], /) -> str | None:
+    """The request in its canonical form, as JSON text; None where it is no JSON."""
 
 def json_of(value: object, /) -> str | None:
     """The JSON text of a Python value; None where it takes a slower look."""

@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
@@ -19,37 +18,35 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 8
 
 
 def recorded_at(cassette: Cassette) -> tuple[datetime, str]:
-    """Return when the youngest take was recorded, and what says so.
+    """Return when the oldest take was recorded, and what says so.
 
-    That is the file's own `recorded_at`, else the answers' time of creation or Date header, else the
-    file's time, which a checkout sets anew.
+    That is the takes' or the file's own `recorded_at`, else the answers' time of creation or Date
+    header, else the file's time, which a checkout sets anew.
     """
     told = _moment(cassette.metadata.get("recorded_at"))
     if told is not None:
         return told, "recorded_at"
-    moments = [moment for take in cassette.interactions for moment in _answered(take.response)]
+    takes = cassette.interactions
+    moments = [moment for take in takes if (moment := _moment(take.recorded_at)) is not None]
+    if moments and len(moments) == len(takes):
+        return min(moments), "recorded_at"
+    moments += [moment for take in takes if not take.recorded_at for moment in _answered(take.response)]
     if moments:
-        return max(moments), "the answers"
+        return min(moments), "the answers"
     return datetime.fromtimestamp(cassette.path.stat().st_mtime, UTC), "the file's time"
-
-
-def older_than(path: Path, limit: timedelta) -> timedelta | None:
-    """Return how old a cassette is, where it is older than the limit; else None.
-
-    Raises:
-        CassetteError: it cannot be read.
-    """
-    age = datetime.now(UTC) - recorded_at(Cassette.load(path))[0]
-    return age if age > limit else None
 
 
 def parse_age(text: str, where: str = "--max-age") -> timedelta:
     """Read an age such as 30d, 12h, 2w, 1y.
 
+    Args:
+        text: the age.
+        where: which setting tells it.
+
     Raises:
         ConfigError: it is none.
     """
-    found = _AGE.fullmatch(text.strip())
+    found = _AGE.fullmatch(text.strip()) if isinstance(text, str) else None
     if found is None:
         raise ConfigError(f"{text!r} is no age", where=where, fix=f"{where}=30d (s, m, h, d, w or y)")
     return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])

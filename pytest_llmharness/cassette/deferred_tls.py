@@ -1,4 +1,4 @@
-"""TLS that is set up when somebody speaks it: in replay nobody does, and the certificates take 25 ms a client."""
+"""TLS that is set up when somebody speaks it: in replay nobody does, and it takes 25 ms a client."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 """When two requests are the same one: method, path, query and body, in canonical form.
 
-Not compared: scheme, host and port (a live engine has a random port), headers, the order of JSON
-keys and query parameters, a multipart boundary, and query parameters that carry a key.
+A body that asks a model is compared by its meaning, as far as the provider documents that two
+spellings mean one thing: a text and one part of text, a default that is told and one that is not. Not
+compared: scheme, host and port (a live engine has a random port), headers, the order of JSON keys and
+query parameters, a multipart boundary, and query parameters that carry a key.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from .redaction import is_secret_parameter
+from .redaction import is_secret_parameter, stable_url
 from .take import RecordedRequest
 
 MATCHING = 1
@@ -23,11 +25,24 @@ _PLAIN_PATH = re.compile(rf"[\w.\-{re.escape('/:@!$&()*+,;=~')}]+", re.ASCII)
 _BOUNDARY = re.compile(rb"--([^\r\n]{1,70})\r\n")
 
 
-def request_key(request: RecordedRequest) -> bytes:
-    """Return 16 bytes that equal requests, and only they, have in common."""
-    kind, body = canonical_body(request.body)
-    head = _ENCODER.encode([request.method, request_path(request.url), request_query(request.url), kind])
-    return blake2b(b"\0".join((head.encode(), body)), digest_size=16).digest()
+def request_key(
+    request: RecordedRequest, volatile: list[str] | None = None, folders: list[str] | None = None
+) -> bytes:
+    """Return 16 bytes that equal requests, and only they, have in common.
+
+    Args:
+        request: any.
+        volatile: which built-in volatile parts are taken to be equal; None for none.
+        folders: the working directories that "cwd" stands for.
+    """
+    path, body = request_path(request.url), request.body
+    head = _ENCODER.encode([request.method, path, request_query(request.url)]).encode()
+    if _looks_like_json(body):
+        key = _json_key(head, path, body, volatile, folders or [])
+        if key is not None:
+            return key
+    kind, form = _plain_body(body)
+    return blake2b(b"\0".join((head, kind, form)), digest_size=16).digest()
 
 
 def request_path(url: str) -> str:
@@ -46,20 +61,9 @@ def request_query(url: str) -> list[tuple[str, str]]:
     return sorted(pair for pair in pairs if not is_secret_parameter(pair[0]))
 
 
-def canonical_body(body: bytes) -> tuple[str, bytes]:
-    """Return the body's kind and a form that is equal where the content is.
-
-    Where a canonical form could make different bodies equal (numbers beyond a double, NaN), the
-    body is compared as bytes.
-    """
-    if not body:
-        return "empty", b""
-    if _looks_like_json(body) and (form := _json_form(body)) is not None:
-        return "json", form
-    parts = _multipart(body)
-    if parts is not None:
-        return "multipart", json.dumps([part.hex() for part in parts]).encode()
-    return "bytes", body
+def request_host(url: str) -> str:
+    """Return the URL's host and port; a port picked at random says nothing."""
+    return urlsplit(stable_url(url)).netloc.rpartition("@")[2].lower()
 
 
 def json_body(body: bytes) -> Any | None:
@@ -72,25 +76,63 @@ def json_body(body: bytes) -> Any | None:
         return None
 
 
+def dump(document: Any) -> bytes:
+    """Return the text of a document, a lone surrogate as its escape."""
+    return json.dumps(document, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _plain_body(body: bytes) -> tuple[bytes, bytes]:
+    """Return the kind of a body that is no JSON, and its form.
+
+    So are bodies whose canonical form could make different ones equal: NaN, numbers beyond a double.
+    """
+    if not body:
+        return b"empty", b""
+    parts = _multipart(body)
+    if parts is not None:
+        return b"multipart", json.dumps([part.hex() for part in parts]).encode()
+    return b"bytes", body
+
+
 def _looks_like_json(body: bytes) -> bool:
     return body.lstrip(b" \t\r\n")[:1] in (b"{", b"[")
 
 
-def _form_in_python(body: bytes) -> bytes | None:
-    """Do what the core does, where it is missing; of doubled keys nothing is made."""
+def _key_in_python(
+    head: bytes, _path: str, body: bytes, _volatile: list[str] | None, _folders: list[str], /
+) -> bytes | None:
+    """Compare JSON where the core is missing: by its value, which is right if not as kind."""
     document = json_body(body)
     if document is None:
         return None
     try:
-        return _ENCODER.encode(document).encode()
+        form = _ENCODER.encode(document).encode()
     except RecursionError:
         return None
+    return blake2b(b"\0".join((head, b"json", form)), digest_size=16).digest()
+
+
+def _prefixes_in_python(
+    _path: str, _body: bytes, _volatile: list[str] | None, _folders: list[str], /
+) -> list[bytes]:
+    return []
+
+
+def _text_in_python(
+    _path: str, body: bytes, _volatile: list[str] | None, _folders: list[str], /
+) -> str | None:
+    return None if json_body(body) is None else body.decode()
 
 
 try:
-    from .._native._core import canonical_json as _json_form
+    from .._native import _core
 except ImportError:
-    _json_form = _form_in_python
+    MATCHING = 0
+    _json_key, request_prefixes, request_text = _key_in_python, _prefixes_in_python, _text_in_python
+else:
+    MATCHING = _core.REQUEST_VERSION
+    _json_key = _core.request_key
+    request_prefixes, request_text = _core.request_prefixes, _core.request_text
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,9 @@ def load_if_there(path: Path) -> Cassette | None:
         _check_format(path, int(found[1]), READABLE[-1:])
         return _documents(path, head)
     text = read_text(path)
-    return None if text is None else _whole(path, _document(path, text))
+    if text is None or BEGIN.match(text[:256].encode()):  # it was replaced since its first bytes were read
+        return load_if_there(path) if text is not None else None
+    return _whole(path, _document(path, text))
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -81,7 +83,7 @@ def read_header(path: Path) -> dict[str, Any]:
 
 
 def recovered(journal: Path) -> Sequence[Take]:
-    """Return the takes of a journal whose process died, but for one it was just writing; () of a broken one."""
+    """Return the takes of a journal whose process died, less one it was just writing; () of a broken one."""
     with suppress(CassetteError, OSError, BrokenLayout):
         return list(Takes(journal, Documents(journal, torn=True)))
     return ()
@@ -109,7 +111,7 @@ def _whole(path: Path, document: Mapping[str, Any]) -> Cassette:
     try:
         for take in native_takes(document) if is_native(document) else foreign_takes(document):
             check(take)
-            takes.append(Take(take.request, decoded(take.response)))
+            takes.append(replace(take, response=decoded(take.response)))
     except SHAPE_ERRORS as error:
         raise broken(path, f"is no cassette: {_where(document, takes)}: {why(error)}") from error
     metadata = document.get("metadata")

@@ -46,7 +46,8 @@ def read_take(found: Mapping[str, Any], read_blob: ReadBlob) -> Take:
     request = RecordedRequest(
         asked["method"].upper(), asked["url"], read_headers(asked["headers"]), read_body(asked, read_blob)
     )
-    return Take(request, read_response(found["response"], read_blob), str(found.get("test", "")))
+    told = (str(found.get(name, "")) for name in ("recorded_at", "client", "test"))
+    return Take(request, read_response(found["response"], read_blob), *told)
 
 
 def render_header(metadata: Mapping[str, Any]) -> bytes:
@@ -63,9 +64,10 @@ def render_take(take: Take, key: str, blobs: dict[str, bytes]) -> bytes:
         blobs: the content that goes beside the file is added here, by name.
     """
     asked, answered = take.request, take.response
+    known = {"test": take.test, "recorded_at": take.recorded_at, "client": take.client}
     document = {
         "key": key,
-        **({"test": take.test} if take.test else {}),
+        **{name: told for name, told in known.items() if told},
         "request": {
             "method": asked.method,
             "url": asked.url,

@@ -1,42 +1,109 @@
-"""What to say of a request that no take answers: the nearest take, and where it differs."""
+"""Which take is nearest to a request that none answers, and where the two differ."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
+from itertools import islice
 from typing import Any
 
-from .fingerprint import canonical_body, json_body, request_path, request_query
-from .take import RecordedRequest, Take
+from .differences import Difference, body_differences, same
+from .fingerprint import request_path, request_query
+from .index import Eyes, TakeIndex
+from .take import RecordedRequest
+
+_MODEL_IN_PATH = re.compile(r"(?<=/)(?P<kind>models?|deployments)/(?P<model>[^/:]+(?::\d+)?)")
+_STREAM_IN_PATH = re.compile(r":streamGenerateContent$|/converse-stream$")
+_CANDIDATES = 16
+_LONGEST = 400
 
 
-def nearest_words(request: RecordedRequest, takes: Sequence[Take]) -> str:
-    """Return e.g. "3 takes; nearest is #2, differs at messages[1].content"."""
-    count = "1 take" if len(takes) == 1 else f"{len(takes)} takes"
-    path = request_path(request.url)
-    same_path = [
-        (number, take.request)
-        for number, take in enumerate(takes, 1)
-        if take.request.method == request.method and request_path(take.request.url) == path
-    ]
-    if not same_path:
-        return f"{count}; none is a {request.method} to {path}" if takes else count
-    try:
-        asked = json_body(request.body)
-        number, nearest = max(same_path, key=lambda each: _closeness(json_body(each[1].body), asked))
-        return f"{count}; nearest is #{number}, {_difference(nearest, request)}"
-    except RecursionError:
-        return f"{count}; {len(same_path)} to {path}, too deep to compare"
+class Neighbours:
+    """Finds the nearest take by the longest equal beginning of the conversation.
+
+    Made at the first miss. A look-up takes as long as the request has turns, and compares a few
+    takes, however many there are.
+    """
+
+    def __init__(self, index: TakeIndex) -> None:
+        self._index = index
+        self._by_beginning: dict[tuple[str, bytes], list[int]] = {}
+        self._equal: dict[bytes, int] = {}
+        for place, take in enumerate(index.takes):
+            self._equal.setdefault(index.eyes.key(take.request), place)
+            kind = _kind(take.request)
+            for beginning in index.eyes.prefixes(take.request) or (b"",):
+                self._by_beginning.setdefault((kind, beginning), []).append(place)
+
+    def nearest(self, request: RecordedRequest) -> int | None:
+        """Return the place of the nearest take, or None where none goes to the same endpoint."""
+        equal = self._equal.get(self._index.eyes.key(request))
+        if equal is not None:
+            return equal
+        kind = _kind(request)
+        for beginning in reversed(self._index.eyes.prefixes(request) or [b""]):
+            places = self._by_beginning.get((kind, beginning))
+            if places:
+                return self._closest(request, places)
+        return None
+
+    def _closest(self, request: RecordedRequest, places: Sequence[int]) -> int:
+        # A test asks in the order it was recorded in: what has not been played yet is likely meant.
+        waiting = islice((place for place in places if not self._index.is_played(place)), _CANDIDATES)
+        candidates = list(waiting) or places[:_CANDIDATES]
+        if len(candidates) == 1:
+            return candidates[0]
+        eyes, takes = self._index.eyes, self._index.takes
+        asked = document(request, eyes)
+        return max(candidates, key=lambda place: _closeness(document(takes[place].request, eyes), asked))
 
 
-def difference_words(stored: RecordedRequest, asked: RecordedRequest) -> str:
-    """Return where a request differs from the one whose take it gets, e.g. "differs at messages[1].content"."""
-    if (stored.method, request_path(stored.url)) != (asked.method, request_path(asked.url)):
-        path, recorded = request_path(asked.url), request_path(stored.url)
-        return f"is {asked.method} {path}, where {stored.method} {recorded} was recorded"
-    try:
-        return _difference(stored, asked)
-    except RecursionError:
-        return "differs, too deep to say where"
+def document(request: RecordedRequest, eyes: Eyes) -> Any:
+    """Return the JSON body as it is compared; None where it is none."""
+    text = eyes.text(request)
+    return None if text is None else json.loads(text)
+
+
+def request_differences(stored: RecordedRequest, asked: RecordedRequest, eyes: Eyes) -> list[Difference]:
+    """Return where a request differs from a take; [] where only what is volatile does."""
+    found = list(_path_differences(stored, asked))
+    if any(each.part == "endpoint" for each in found):  # of another endpoint nothing else compares
+        return found
+    was, now = (eyes.match.applied(request) for request in (stored, asked))
+    queries = tuple(
+        "&".join(f"{name}={value}" for name, value in request_query(request.url)) for request in (was, now)
+    )
+    if queries[0] != queries[1]:
+        found.append(Difference("query", "", queries[0], queries[1]))
+    bodies = document(stored, eyes), document(asked, eyes)
+    if bodies[0] is not None and bodies[1] is not None:
+        found.extend(body_differences(*bodies))
+    elif was.body != now.body:
+        texts = (request.body.decode("utf-8", "replace") for request in (was, now))
+        found.append(Difference("body", "", *texts))
+    return found
+
+
+def _path_differences(stored: RecordedRequest, asked: RecordedRequest) -> Iterable[Difference]:
+    was, now = request_path(stored.url), request_path(asked.url)
+    if _kind(stored) != _kind(asked):
+        yield Difference("endpoint", "", f"{stored.method} {was}", f"{asked.method} {now}")
+        return
+    models = tuple(found["model"] if (found := _MODEL_IN_PATH.search(path)) else None for path in (was, now))
+    if models[0] != models[1]:
+        yield Difference("model", "", *models)
+    streams = tuple(_STREAM_IN_PATH.search(path) is not None for path in (was, now))
+    if streams[0] != streams[1]:
+        yield Difference("stream", "", *(json.dumps(each) for each in streams))
+
+
+def _kind(request: RecordedRequest) -> str:
+    """Return the endpoint, whichever model is asked there and whether it streams."""
+    path = _MODEL_IN_PATH.sub(r"\g<kind>/*", request_path(request.url))
+    path = path.replace(":streamGenerateContent", ":generateContent")
+    return f"{request.method} {path.removesuffix('-stream')}"
 
 
 def _closeness(stored: Any, asked: Any) -> float:
@@ -47,50 +114,18 @@ def _closeness(stored: Any, asked: Any) -> float:
 
 
 def _likeness(stored: Any, asked: Any) -> float:
-    if _same(stored, asked):
+    if same(stored, asked):
         return 1.0
+    if isinstance(stored, str) and isinstance(asked, str):
+        return 0.9 * SequenceMatcher(None, stored[:_LONGEST], asked[:_LONGEST]).quick_ratio()
+    if isinstance(stored, dict) and isinstance(asked, dict):
+        return 0.9 * _closeness(stored, asked) / max(len(stored), len(asked), 1)
     if not isinstance(stored, list) or not isinstance(asked, list):
         return 0.0
-    equal = 0
+    equal = 0.0
     for one, other in zip(stored, asked, strict=False):
-        if not _same(one, other):
+        like = _likeness(one, other)
+        equal += like
+        if like < 1.0:
             break
-        equal += 1
     return equal / (max(len(stored), len(asked)) + 1)
-
-
-def _difference(stored: RecordedRequest, asked: RecordedRequest) -> str:
-    if request_query(stored.url) != request_query(asked.url):
-        return "differs in the query"
-    if canonical_body(stored.body) == canonical_body(asked.body):
-        return "equals it, but has been played"
-    place = first_difference(json_body(stored.body), json_body(asked.body))
-    return f"differs at {place or 'body'}"
-
-
-def first_difference(stored: Any, asked: Any, path: str = "") -> str | None:
-    """Return the JSON path of the first difference, "" for the root, or None where equal."""
-    if isinstance(stored, dict) and isinstance(asked, dict):
-        names = [*asked, *(name for name in stored if name not in asked)]
-        for name in names:
-            inner = f"{path}.{name}" if path else name
-            if name not in stored or name not in asked:
-                return inner
-            found = first_difference(stored[name], asked[name], inner)
-            if found is not None:
-                return found
-        return None
-    if isinstance(stored, list) and isinstance(asked, list):
-        for place, (one, other) in enumerate(zip(stored, asked, strict=False)):
-            found = first_difference(one, other, f"{path}[{place}]")
-            if found is not None:
-                return found
-        return None if len(stored) == len(asked) else f"{path}[{min(len(stored), len(asked))}]"
-    return None if _same(stored, asked) else path
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Equal as JSON: 1 and 1.0 are one value, 1 and true are two."""
-    if isinstance(one, dict | list):
-        return type(one) is type(other) and first_difference(one, other) is None
-    return isinstance(one, bool) is isinstance(other, bool) and bool(one == other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,13 +17,17 @@ from ..errors import CassetteError, CassetteMiss
 from ..ports.clock import Clock
 from .answers import Answers
 from .chunks import Rechunk
+from .client import client_of, utc_now
 from .content_coding import decoded
+from .drift import ABSENT, Drift, drift_of, told
 from .faults import Faults
-from .fingerprint import MATCHING, request_key, request_path
+from .fingerprint import MATCHING, request_path
+from .index import Eyes, working_directory
 from .journal import Journal, LeftBehind, drop_failed
 from .loading import Cassette
+from .match import Match
 from .native import FORMAT
-from .nearest import difference_words, nearest_words
+from .nearest import Neighbours, request_differences
 from .playback import Pace, Playback
 from .redaction import Redactor
 from .storage import Signature
@@ -82,6 +87,7 @@ class Recording:
         fix: str | Callable[[], str] = "",
         pace: Pace | None = None,
         rechunk: Rechunk | None = None,
+        match: Match | None = None,
         holding: Holding | None = None,
         recovered: Sequence[Take] = (),
     ) -> None:
@@ -103,7 +109,9 @@ class Recording:
         self._holding = holding
         self._plays = mode.plays and (mode is not RecordMode.ONCE or self._exists or bool(recovered))
         self._cassette = cassette
+        self._eyes = Eyes.here(match or Match(), _folders(cassette.metadata if cassette else {}))
         self._answers = self._answers_of(cassette, recovered)
+        self._neighbours: Neighbours | None = None
         self._lock = threading.Lock()
         self.metadata = dict(cassette.metadata) if cassette is not None else {}
         if self.records:
@@ -129,18 +137,25 @@ class Recording:
         if not self._plays:
             return None
         try:
-            if self.mode is RecordMode.SCRIPT:
-                return self._scripted(request)
-            for key in self._keys(request):
-                with self._lock:
-                    playback = self._claim(key, request)
-                if playback is not None:
-                    return playback
+            with self._lock:
+                playback = self._claim(request)
+            if playback is not None:
+                return playback
         except CassetteError as error:
             raise self.refuse(error.what, where=error.where, fix=error.fix) from None
         if self.records or self.mode is RecordMode.VERIFY:
             return None
         raise self._missed(request)
+
+    @property
+    def takes(self) -> Sequence[Take]:
+        """What may be played, in order of recording."""
+        return self._answers.takes
+
+    def unplayed(self) -> list[int]:
+        """Return the numbers, from 1, of the takes that no call has asked for."""
+        with self._lock:
+            return [place + 1 for place in self._answers.unplayed()]
 
     def begin(self, request: RecordedRequest) -> Tape:
         """Start to record a call that goes out: it has its place in the file from now on."""
@@ -288,14 +303,14 @@ class Recording:
         takes = cassette.interactions if cassette is not None and self._plays else ()
         scripted = self.mode is RecordMode.SCRIPT
         if recovered:
-            return Answers([*takes, *recovered], scripted=scripted)
+            return Answers([*takes, *recovered], eyes=self._eyes, scripted=scripted)
         known = (
             isinstance(takes, Takes)
             and cassette is not None
             and cassette.metadata.get("matching") == MATCHING
         )
         keys = takes.keys() if isinstance(takes, Takes) and known else ()
-        return Answers(takes, keys, scripted=scripted)
+        return Answers(takes, keys, eyes=self._eyes, scripted=scripted)
 
     def _take_file(self, seen: Signature) -> TakeFile:
         holding, cassette = self._holding, self._cassette
@@ -328,17 +343,11 @@ class Recording:
         self._running.add(tape)
         return tape
 
-    def _scripted(self, request: RecordedRequest) -> Playback:
-        with self._lock:
-            playback = self._claim(b"", request)
-        if playback is not None:
-            return playback
-        raise self._missed(request)
-
-    def _claim(self, key: bytes, request: RecordedRequest) -> Playback | None:
-        place = self._answers.claim(key, self._begun + 1)
-        if place is None:
+    def _claim(self, request: RecordedRequest) -> Playback | None:
+        found = self._answers.claim(request, lambda: self._as_written(request), self._begun + 1)
+        if found is None:
             return None
+        place, key = found
         self._begun += 1
         self.played += 1
         self._note(place, request)
@@ -348,7 +357,7 @@ class Recording:
         if fault is not None:
             response = fault.over(response, request)
             if fault.leaves_take:
-                self._answers.put_back(key, place)
+                self._answers.put_back(place, key)
         response, wait_s = without_wait(response)
         if wait_s is not None:
             self.requested_waits.append(wait_s)
@@ -363,9 +372,10 @@ class Recording:
             self._add(self._begun, replace(self._answers.takes[place], test=self.test))
         if self.mode is not RecordMode.SCRIPT:
             return
-        asked = self._answers.takes[place].request
-        if request_key(asked) not in self._keys_of(request):
-            words = difference_words(asked, request)
+        asked, written = self._answers.takes[place].request, self._as_written(request)
+        if self._eyes.key(asked) != self._eyes.key(written):
+            found = request_differences(asked, written, self._eyes)
+            words = "; ".join(told(each) for each in found[:3]) or "differs"
             self.mismatches.append(self._redactor.text(f"call {self._begun}: {words}"))
 
     def _cassette_size(self) -> int:
@@ -388,11 +398,12 @@ class Recording:
 
     def _keep(self, tape: Tape, response: RecordedResponse) -> None:
         """Put the take on disk before the caller goes on; without a status, when one follows."""
-        take = Take(tape.request, decoded(response), self.test)
+        take = Take(tape.request, decoded(response), utc_now(), client_of(tape.request), self.test)
         with self._lock:
             self._running.discard(tape)
             if self._file is None:
                 return
+            self._note_folder(take.request)
             if self._redactor.learn(take.request):
                 self._file.forget_rendering()
             if not response.status:
@@ -401,6 +412,12 @@ class Recording:
             self._add_unanswered()
             self._add(tape.number, take)
             self._file.write()
+
+    def _note_folder(self, request: RecordedRequest) -> None:
+        """Tell the head of the file which folder the calls ran in, where a request names it."""
+        folder, told = working_directory(), _folders(self.metadata)
+        if folder and folder not in told and json.dumps(folder)[1:-1].encode() in request.body:
+            self.metadata["cwd"] = [*told, folder]
 
     def _forget(self, tape: Tape) -> None:
         with self._lock:
@@ -431,39 +448,49 @@ class Recording:
             fix=self._fix if isinstance(self._fix, str) else self._fix(),
         )
 
-    def _keys(self, request: RecordedRequest) -> Iterator[bytes]:
-        """Yield the request's key, then that of its written form where it holds a secret."""
-        yield request_key(request)
-        # Only now: to search a request costs more than to find its take.
-        with self._lock:
-            written = self._written(request)
-        if written is not request:
-            yield request_key(written)
-
-    def _keys_of(self, request: RecordedRequest) -> tuple[bytes, bytes]:
-        return request_key(request), request_key(self._written(request))
-
-    def _written(self, request: RecordedRequest) -> RecordedRequest:
+    def _as_written(self, request: RecordedRequest) -> RecordedRequest:
+        """Return the request as a cassette holds it: the same one, where it has no secret."""
         self._redactor.learn(request)
         url, body = self._redactor.text(request.url), self._redactor.body(request.body)
-        if url == request.url and body == request.body:
-            return request
-        return replace(request, url=url, body=body)
+        same = url == request.url and body == request.body
+        return request if same else replace(request, url=url, body=body)
 
     def _missed(self, request: RecordedRequest) -> CassetteMiss:
-        if self.mode is RecordMode.SCRIPT and self._exists:
-            what = f"the script is over: it has {len(self._answers.takes)} takes, and this is one call more"
-            where = f"{self.path} ({request.method} {request_path(request.url)})"
-        elif self._exists:
-            what = "no take answers this request"
-            where = f"{self.path} ({nearest_words(request, self._answers.takes)})"
-        else:
+        call = f"{request.method} {request_path(request.url)}"
+        drift: Drift | None = None
+        if not self._exists:
+            drift = Drift(self._redactor.text(call), 0, why=ABSENT)
             what = f"there is no cassette to answer this request: {self.path.name} does not exist"
-            where = f"{self.path} ({request.method} {request_path(request.url)})"
+            where = f"{self.path} ({call})"
+        elif self.mode is RecordMode.SCRIPT:
+            what = f"the script is over: it has {len(self._answers.takes)} takes, and this is one call more"
+            where = f"{self.path} ({call})"
+        else:
+            drift = self._drift(request)
+            what = f"no take answers this request: {drift.summary}"
+            line = f":{drift.line}" if drift.line else ""
+            where = f"{self.path}{line} ({drift.nearest_words})"
         fix = self._fix if isinstance(self._fix, str) else self._fix()
-        miss = self._miss(what, where=self._redactor.text(where), fix=fix)
+        miss = self._miss(what, where=self._redactor.text(where), fix=fix, drift=drift)
         self.misses.append(miss)
         return miss
+
+    def _drift(self, request: RecordedRequest) -> Drift:
+        with self._lock:
+            neighbours = self._neighbours = self._neighbours or Neighbours(self._answers.index)
+            return drift_of(
+                self._as_written(request),
+                self._answers.index,
+                neighbours,
+                path=self.path,
+                client=client_of(request),
+                clean=self._redactor.text,
+            )
+
+
+def _folders(metadata: Mapping[str, Any]) -> list[str]:
+    told = metadata.get("cwd")
+    return [folder for folder in told if isinstance(folder, str)] if isinstance(told, list) else []
 
 
 def _header(told: Mapping[str, Any], given: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:

@@ -131,7 +131,12 @@ class Redactor:
 
     def take(self, take: Take) -> Take:
         """Return the take as it may be written."""
-        return Take(self.request(take.request), self.response(take.response))
+        return replace(
+            take,
+            request=self.request(take.request),
+            response=self.response(take.response),
+            client=self.text(take.client),
+        )
 
     def request(self, request: RecordedRequest) -> RecordedRequest:
         """Return the request as it may be written."""

@@ -249,7 +249,7 @@ def as_written(take: Take, redactor: Redactor) -> Take:
     written = redactor.take(take)
     response = recut(take.response, written.response.body)
     response = replace(response, headers=written.response.headers, error=redactor.text(response.error))
-    return Take(written.request, response, take.test)
+    return replace(written, response=response)
 
 
 def _number(entry: Entry) -> float:

@@ -15,6 +15,7 @@ from ..ports.clock import Clock
 from .chunks import Rechunk
 from .journal import left_behind
 from .loading import load_if_there, recovered
+from .match import Match, Rules
 from .playback import Pace
 from .recording import Holding, Recording
 from .storage import AGAIN, check_writable, signature
@@ -30,6 +31,7 @@ def use_cassette(
     speed: float | None = None,
     clock: Clock | None = None,
     rechunk: str | None = None,
+    match: Rules = None,
 ) -> AbstractContextManager[Recording]:
     """Answer HTTP calls from a cassette, and record them where the mode says so.
 
@@ -65,18 +67,20 @@ def use_cassette(
         clock: whose time passes, e.g. a `VirtualClock`: then recorded times cost none. None means
             real time. Recorded times are read from it, too.
         rechunk: cut replayed bodies anew: "bytes", "merged", "random" or "random:SEED".
+        match: what may differ between a request and its take, as `Match` has it:
+            {"ignore": ["$.metadata"], "patterns": ["run-[0-9]+"], "builtin": ["uuid", "time"]}.
 
     Returns:
         A context manager of the recording: `.played`, `.recorded`, `.misses`, `.requested_waits`,
         `.mismatches`, `.verified`, `.fault(...)`, `.replay(...)`, `.metadata`, `.path`.
 
     Raises:
-        ConfigError: the record mode, the speed or the way to cut is unknown.
+        ConfigError: the record mode, the speed, the way to cut or a rule of `match` is not valid.
         CassetteError: the file is broken, or cannot be read or written; it is left as it is.
         CassetteMiss: in the block, by a call that no take answers. A missing file is no error
             until then.
     """
-    settings = Settings(metadata, miss, fix, speed, clock, rechunk)
+    settings = Settings(metadata, miss, fix, speed, clock, rechunk, Match.of(match))
     return _Block(_in_use(Path(path), record_mode, settings))
 
 
@@ -90,6 +94,7 @@ class Settings:
     speed: float | None = None
     clock: Clock | None = None
     rechunk: str | None = None
+    match: Match | None = None
 
 
 class _Block(AbstractContextManager[Recording]):
@@ -155,6 +160,7 @@ def _open(path: Path, mode: RecordMode, settings: Settings, holding: Holding | N
         fix=mend,
         pace=pace,
         rechunk=rechunk,
+        match=settings.match,
         holding=holding,
         recovered=[take for each in holding.left for take in recovered(each.path)] if holding else (),
     )

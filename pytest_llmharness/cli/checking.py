@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from ..cassette import Cassette
 from ..cassette.age import parse_age, recorded_at
+from ..cassette.orphans import orphaned
 from ..cassette.redaction import Redactor
 from ..errors import CassetteError
 from .files import cassette_files, readable
-from .orphans import orphaned
 from .screen import Screen
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from typing import Any
 
 from ..cassette import Cassette, Take
 from ..cassette.conversation import conversation
 from ..cassette.fingerprint import json_body, request_key, request_path
+from ..cassette.words import word_diff
 from .screen import Screen
 
 Difference = tuple[str, str, str]
@@ -117,14 +116,13 @@ def _show(screen: Screen, row: dict[str, Any]) -> None:
 
 def _words(screen: Screen, old: str, new: str) -> str:
     """Return both texts in one, word by word: [-what was-]{+what is+}."""
-    # Cleaned before they are cut: a secret may lie across words.
-    one, other = (re.findall(r"\s+|\w+|[^\w\s]", screen.clean(text)) for text in (old, new))
     pieces = []
-    for kind, start, end, begin, stop in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
-        was, now = "".join(one[start:end]), "".join(other[begin:stop])
-        if kind == "equal":
-            pieces.append(was if len(was) <= 80 else f"{was[:30]} ... {was[-30:]}")
+    # Cleaned before they are cut: a secret may lie across words.
+    for kind, text in word_diff(screen.clean(old), screen.clean(new)):
+        if kind == "same":
+            pieces.append(text if len(text) <= 80 else f"{text[:30]} ... {text[-30:]}")
+        elif kind == "was":
+            pieces.append(screen.paint(f"[-{text}-]", "red"))
         else:
-            pieces.append(screen.paint(f"[-{was}-]", "red") if was else "")
-            pieces.append(screen.paint(f"{{+{now}+}}", "green") if now else "")
+            pieces.append(screen.paint(f"{{+{text}+}}", "green"))
     return "".join(pieces).replace("\n", "\n    ")

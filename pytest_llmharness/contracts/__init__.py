@@ -9,6 +9,7 @@ from .conversation_store import ConversationStoreContract
 from .limiter import LimiterContract
 from .provider import ProviderContract
 from .session_log import SessionLogContract
+from .tool import ToolContract
 from .tracer import TracerContract
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "LimiterContract",
     "ProviderContract",
     "SessionLogContract",
+    "ToolContract",
     "TracerContract",
 ]

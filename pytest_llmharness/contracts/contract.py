@@ -32,8 +32,8 @@ class Contract:
     @pytest.fixture(autouse=True)
     def _capabilities(self, request: pytest.FixtureRequest) -> None:
         for flag in getattr(request.function, "needs", ()):
-            if not getattr(self, flag):
-                pytest.skip(f"{type(self).__name__}.{flag} is False")
+            if not (value := getattr(self, flag)):
+                pytest.skip(f"{type(self).__name__}.{flag} is {value!r}")
         reason = self.known_failures.get(request.function.__name__)
         if reason is not None:
             request.applymarker(pytest.mark.xfail(reason=reason, strict=True))

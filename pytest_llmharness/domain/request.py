@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
+from .frozen import dataclass
 from .message import Message
 
 
@@ -16,6 +18,7 @@ class Request:
         text: what the user says now.
         history: earlier turns, oldest first.
         session_id: continues a session; None starts one.
+        documents: long texts by name, from which the context layer takes what the request needs.
         metadata: JSON values, carried into the result's `metadata["request"]`; "task" says in the log
             what the run was for.
     """
@@ -24,3 +27,4 @@ class Request:
     history: tuple[Message, ...] = ()
     session_id: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    documents: Mapping[str, str] = field(default_factory=dict)

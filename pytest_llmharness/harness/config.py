@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Any, Literal, Self
 
+from ..domain.frozen import dataclass
 from ..errors import ConfigError
 
 
-def _number(default: float | None, at_least: float, *, kind: str = "number") -> Any:
-    schema: dict[str, Any] = {"type": kind if default is not None else [kind, "null"], "minimum": at_least}
+def _number(default: float | None, at_least: float, *, kind: str = "number", nullable: bool = False) -> Any:
+    nullable = nullable or default is None
+    schema: dict[str, Any] = {"type": [kind, "null"] if nullable else kind, "minimum": at_least}
     return field(default=default, metadata={"schema": schema})
 
 
-def _whole(default: int | None, at_least: int) -> Any:
-    return _number(default, at_least, kind="integer")
+def _whole(default: int | None, at_least: int, *, nullable: bool = False) -> Any:
+    return _number(default, at_least, kind="integer", nullable=nullable)
 
 
 def _switch(default: bool) -> Any:
@@ -33,7 +35,8 @@ class HarnessConfig:
     """Settings of one harness. A value that cannot work is a `ConfigError` at construction.
 
     The layers that change what a caller sees (cache, rate limit, guardrails, tracing) are off until
-    they are switched on here or given to `Harness` as parts; `article_003` has them on.
+    they are switched on here or given to `Harness` as parts; `article_003` has them on. The presets
+    `article_000`, `article_003` and `article_004` have the values of the articles they are named after.
 
     Args:
         model: the model asked where the provider does not name its own.
@@ -53,6 +56,11 @@ class HarnessConfig:
         max_iterations: model calls in one run, whatever they were for.
         stop_when_stuck: end a run whose last three answers are alike while nothing else moves.
         allowed_tools: the tools a session may use; empty means all.
+        context_max_tokens: the most tokens of what is looked up for a request.
+        context_max_snippets: the most snippets of it.
+        context_window_tokens: the most tokens of a whole prompt, tools included; None sets no limit.
+        history_max_tokens, history_max_messages, history_max_turns: how much of the conversation stays
+            word for word, oldest out first, a summary in its place; None does not bind.
         cache_enabled: answer equal requests from a cache.
         cache_capacity: the most answers it holds.
         cache_ttl_seconds: how long an answer is served.
@@ -83,6 +91,12 @@ class HarnessConfig:
     max_iterations: int = _whole(10, 1)
     stop_when_stuck: bool = _switch(default=True)
     allowed_tools: tuple[str, ...] = _names()
+    context_max_tokens: int = _whole(4000, 0)
+    context_max_snippets: int = _whole(10, 0)
+    context_window_tokens: int | None = _whole(None, 1)
+    history_max_tokens: int | None = _whole(4000, 0, nullable=True)
+    history_max_messages: int | None = _whole(None, 1)
+    history_max_turns: int | None = _whole(None, 1)
     cache_enabled: bool = _switch(default=False)
     cache_capacity: int = _whole(1000, 1)
     cache_ttl_seconds: float = _number(3600, 0)
@@ -105,9 +119,19 @@ class HarnessConfig:
                 )
 
     @classmethod
+    def article_000(cls, **changes: Any) -> Self:
+        """Return the settings of article 000: a local model, repeatable, retried twice after a second."""
+        return cls(**{**_ARTICLE_000, **changes})
+
+    @classmethod
     def article_003(cls, **changes: Any) -> Self:
         """Return the settings of a chat service: cached, limited, guarded, traced, and a little creative."""
         return cls(**{**_ARTICLE_003, **changes})
+
+    @classmethod
+    def article_004(cls, **changes: Any) -> Self:
+        """Return the settings of an agent that works for long: 4,096 tokens an answer, 20 messages kept."""
+        return cls(**{**_ARTICLE_004, **changes})
 
     @classmethod
     def deterministic(cls, **changes: Any) -> Self:
@@ -119,6 +143,16 @@ class HarnessConfig:
         return replace(self, **changes)
 
 
+_ARTICLE_000: Mapping[str, Any] = {
+    "model": "qwen2.5-coder:7b",
+    "temperature": 0.0,
+    "max_tokens": 1024,
+    "json_mode": False,
+    "timeout_seconds": 120,
+    "max_retries": 2,
+    "retry_delay_seconds": 1.0,
+}
+
 _ARTICLE_003: Mapping[str, Any] = {
     "temperature": 0.7,
     "top_p": 0.9,
@@ -127,6 +161,14 @@ _ARTICLE_003: Mapping[str, Any] = {
     "rate_limit_enabled": True,
     "enable_guardrails": True,
     "enable_tracing": True,
+}
+
+_ARTICLE_004: Mapping[str, Any] = {
+    "max_tokens": 4096,
+    "max_retries": 2,
+    "retry_delay_seconds": 1.0,
+    "history_max_tokens": None,
+    "history_max_messages": 20,
 }
 
 

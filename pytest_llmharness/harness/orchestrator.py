@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import asdict, replace
-from typing import Any
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any
 
 from ..domain.event import Event, EventKind
 from ..domain.prompt import Prompt
@@ -14,24 +15,32 @@ from ..domain.result import FailureReason, LLMResult
 from ..errors import (
     ConfigError,
     HarnessError,
+    InvalidAnswer,
     InvalidRequest,
     MaxRetriesExceeded,
     ProviderError,
 )
 from .acting import Acting, Halt
-from .calling import Calling
+from .calling import Calling, Manner
+from .context.packing import context_message
+from .context.snippet import Snippet
 from .degrade.failure import reason
+from .foreign import said
 from .journal import Journal, Listener
 from .memory import Memory
 from .normalize import refusal
 from .observations import LLM_CALL, llm_call
 from .parts import Parts
 from .progress import going_round
-from .prompt import opening
-from .repair import complaint
 from .state import RunState, Step
-from .validate import Check, check
+from .validate.checking import Check
+from .validate.reading import revived
 from .written import read
+
+if TYPE_CHECKING:
+    from .climbing import Climbing
+
+_MOST_VIOLATIONS = 20
 
 
 class Orchestrator:
@@ -39,6 +48,7 @@ class Orchestrator:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self.manner = Manner(parts)
 
     async def run(self, request: Request) -> LLMResult:
         """Run a request to its result."""
@@ -81,9 +91,9 @@ class Orchestrator:
                 fix="give the session_id that a result's metadata names, and the log it was written to",
             )
         if state.outcome is not None and not state.waits:
-            return state.outcome
+            return revived(state.outcome, self.parts.schema)
         _check_settle(state, settle)
-        return await Run(self.parts, state, None).resume(settle)
+        return await Run(self.parts, self.manner, state, None).resume(settle)
 
     async def state(self, session_id: str, upto: int | None = None) -> RunState:
         """Return the session as it was after event number `upto`, or as it is.
@@ -101,7 +111,7 @@ class Orchestrator:
         async for seq, event in self.parts.log.read(session_id):
             if upto is not None and seq > upto:
                 break
-            live = read(event)
+            live = read(event, state.messages)
             state.apply(live.kind, live.data)
         return state
 
@@ -114,7 +124,7 @@ class Orchestrator:
                 where="Request.session_id",
                 fix=f"end it first: harness.resume({request.session_id!r})",
             )
-        return await Run(self.parts, state, listener).start(request)
+        return await Run(self.parts, self.manner, state, listener).start(request)
 
 
 class Run:
@@ -122,23 +132,19 @@ class Run:
 
     Args:
         parts: what the harness is made of.
+        manner: how it asks.
         state: the session so far.
         listener: takes the events as they come; None asks for whole answers.
     """
 
-    def __init__(self, parts: Parts, state: RunState, listener: Listener | None) -> None:
-        self.parts, self.state = parts, state
+    def __init__(self, parts: Parts, manner: Manner, state: RunState, listener: Listener | None) -> None:
+        self.parts, self.manner, self.state = parts, manner, state
         self.journal = Journal(
-            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=parts.direct
+            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=manner.direct
         )
         self.memory = Memory(parts.store, self.journal)
         self.started_s = parts.clock.now()
-        self.steps = {
-            Step.PREPARE: self.prepare,
-            Step.ASK: self.ask,
-            Step.USE_TOOLS: self.use_tools,
-            Step.CHECK: self.check,
-        }
+        self.climbing: Climbing | None = None
 
     async def start(self, request: Request) -> LLMResult:
         """Begin with a request."""
@@ -154,6 +160,7 @@ class Run:
         with self.journal.span("orchestrate", session_id=self.state.session_id):
             await self.journal.record(EventKind.RESUMED, again=again)
             self.equip()
+            await self.memory.catch_up(self.state)
             for position, found in settle.items():
                 if found is not None and position in self.state.in_doubt:
                     await self.acting.answer(position, self.state.proposed[position], found, ok=True)
@@ -162,15 +169,30 @@ class Run:
     def equip(self) -> None:
         """Make what asks and what acts, as the state has them now."""
         parts, state = self.parts, self.state
-        bound = parts.constraints is not None or parts.toolbox.counts
-        toolbox = parts.toolbox.session(parts.constraints, state.charges) if bound else parts.toolbox
-        self.calling = Calling(parts, self.journal, toolbox, streaming=self.journal.listened)
+        bound = parts.constrain is not None or parts.toolbox.counts
+        toolbox = parts.toolbox.session(parts.constrain, state.charges) if bound else parts.toolbox
+        self.calling = Calling(parts, self.manner, self.journal, toolbox, streaming=self.journal.listened)
         self.acting = Acting(parts, self.journal, toolbox)
+        if parts.routes is not None:
+            from .climbing import Climbing
+
+            self.climbing = Climbing(parts, parts.routes, self.journal)
+            self.aim()
+
+    def aim(self) -> None:
+        """Ask the tier that the state is at."""
+        if self.climbing is not None and self.state.plan:
+            self.climbing.enter()
+            self.calling.aim(self.climbing.endpoints, self.climbing.call)
 
     async def finish(self) -> LLMResult:
         """Take step after step."""
-        while (step := self.state.next_step) is not Step.STOP:
-            await self.steps[step]()
+        try:
+            while (step := self.state.next_step) is not Step.STOP:
+                await _STEPS[step](self)
+        finally:
+            if self.climbing is not None:
+                self.climbing.close()
         assert self.state.outcome is not None
         return self.state.outcome
 
@@ -181,32 +203,51 @@ class Run:
         assert self.state.request is not None
         request, parts = self.state.request, self.parts
         notes: dict[str, Any] = {}
+        task = None
         refused = refusal(request)
         if parts.guardrails is not None and refused is None:
             request = replace(request, text=parts.guardrails.input(request.text))
             refused = refusal(request)
-        if parts.normalizer is not None and refused is None:
-            admission = parts.normalizer.admit(request)
+        if parts.normalize is not None and refused is None:
+            admission = parts.normalize.admit(request)
             request, refused = admission.request, admission.refusal
             hits = [hit.facts() for hit in admission.hits]
             await self.journal.tell(EventKind.NORMALIZE, changes=list(admission.changes), hits=hits)
             notes |= {"changes": list(admission.changes)} if admission.changes else {}
             notes |= {"injections": hits} if hits else {}
+            if admission.document.kind is not None:
+                notes["document"] = asdict(admission.document)
+                task = admission.document.route
         if refused is not None:
             await self.fail(FailureReason.INVALID_REQUEST, refused, **notes)
             return
+        if self.climbing is not None:
+            spent = await self.climbing.begin(request, task)
+            if spent is not None:
+                await self.fail(FailureReason.BUDGET_SPENT, spent, **notes)
+                return
+            self.aim()
         earlier = await self.memory.recall(self.state)
-        messages = opening(request, system=parts.system, schema=parts.schema, history=earlier)
+        messages = parts.prompt(request, system=parts.system, schema=parts.schema, history=earlier)
         if parts.context is not None:
             try:
-                done = await parts.context.assemble(Prompt(messages, parts.toolbox.specs))
+                prompt = Prompt(messages, parts.toolbox.specs)
+                done = await parts.context.assemble(prompt, documents=request.documents)
             except InvalidRequest as error:
-                await self.fail(FailureReason.INVALID_REQUEST, error, **notes)
+                await self.fail(FailureReason.INVALID_REQUEST, error, layer="context", **notes)
                 return
             messages = done.prompt.messages
             notes["context"] = [asdict(report) for report in done.steps]
+        elif request.documents:  # nobody chooses, so all of it is sent
+            whole = context_message([Snippet(text, source=name) for name, text in request.documents.items()])
+            messages = (*messages[:-1], whole, messages[-1])
         await self.journal.note(EventKind.CONTEXT, messages=messages, notes=notes)
-        await self.memory.save(messages[-1])
+        if self.memory.keeps:
+            await self.memory.save(messages[-1])
+        if self.journal.observed:
+            tools = [spec.name for spec in self.acting.offered]
+            await self.journal.tell(EventKind.CONSTRAIN, tools=tools)
+            await self.journal.tell(EventKind.PROMPT, count=len(messages))
 
     async def ask(self) -> None:
         """Make one model call."""
@@ -215,17 +256,17 @@ class Run:
             await self.stop(FailureReason.MAX_ITERATIONS, "max_iterations", limit)
             return
         if self.parts.config.stop_when_stuck and going_round(self.state.turns):
-            await self.fail(FailureReason.NO_PROGRESS, _stuck(self.state))
+            await self.give_up(FailureReason.NO_PROGRESS, _stuck(self.state))
             return
         try:
             failure = await self.calling.ask()
         except InvalidRequest as error:  # what the run has gathered does not fit the window any more
-            await self.fail(FailureReason.INVALID_REQUEST, error)
+            await self.fail(FailureReason.INVALID_REQUEST, error, layer="context")
             return
         if failure is not None:
-            await self.fail(reason(failure), failure)
+            await self.give_up(reason(failure), failure)
             return
-        if self.state.proposed:
+        if self.memory.keeps and self.state.proposed:
             await self.memory.save(self.state.last.message)
 
     async def use_tools(self) -> None:
@@ -238,7 +279,8 @@ class Run:
         if halt is not None:
             await self.fail(halt.reason, _halted(self.state, halt))
             return
-        await self.memory.save(*self.state.answers)
+        if self.memory.keeps:
+            await self.memory.save(*self.state.answers)
 
     async def check(self) -> None:
         """Accept the answer, or ask for a better one."""
@@ -255,27 +297,77 @@ class Run:
                 await self.fail(kind, _unfit(state, guarded.problem), partial=guarded.text)
                 return
             text = guarded.text
-        checked = check(text, parts.schema, parts.validators)
+        checked = await self.validated(text)
+        if self.journal.observed:
+            rules = [edit.rule for edit in checked.edits]
+            await self.journal.tell(EventKind.PARSED, call=state.calls, mended=rules)
         if checked.valid:
-            await self.succeed(text, checked)
+            await self.judge(text, checked)
             return
         if not state.rejected:  # else an earlier process said so, and got no further
             facts = {"call": state.calls, "problems": checked.problems}
             await self.journal.record(EventKind.VALIDATION_FAILED, **facts)
-        if state.repairs >= parts.config.max_retries:
-            await self.fail(FailureReason.VALIDATION, _exhausted(state, checked))
+        if checked.final:
+            await self.fail(FailureReason.FAIL_FAST, _invalid(state, checked))
             return
-        asked = complaint(checked.problems)
+        if parts.repair is None or state.repairs >= parts.config.max_retries:
+            await self.give_up(FailureReason.VALIDATION, _exhausted(state, checked))
+            return
+        asked = parts.repair(checked.problems)
         await self.journal.record(EventKind.REPAIR, retry=state.retries + 1, prompt=asked)
         await parts.clock.sleep(parts.config.retry_delay_seconds)
 
+    async def validated(self, text: str) -> Check:
+        """Return what the validate layer says; without one every text is accepted as it is."""
+        parts = self.parts
+        if parts.validate is None:
+            return Check(text)
+        checked = parts.validate(text, parts.schema, parts.validators)
+        return await checked if isawaitable(checked) else checked
+
+    async def judge(self, text: str, checked: Check) -> None:
+        """Take a valid answer, or ask a better model where it is not good enough."""
+        score, facts = await self.scored(checked.value)
+        if self.journal.observed:
+            await self.journal.tell(EventKind.VALIDATED, call=self.state.calls)
+            await self.journal.tell(EventKind.JUDGED, call=self.state.calls, score=score)
+        if self.climbing is not None and await self.climbing.climbs(score, **facts):
+            self.aim()
+            return
+        if self.climbing is not None:
+            facts = {**self.climbing.ending(score), **facts}
+        await self.succeed(text, checked, score, facts)
+
+    async def scored(self, value: Any) -> tuple[float | None, dict[str, Any]]:
+        """Return how good a valid answer is, and facts about it; a score that fails is none."""
+        if self.parts.score is None:
+            return None, {}
+        assert self.state.request is not None
+        try:
+            quality = self.parts.score(self.state.request, value)
+            if isawaitable(quality):
+                quality = await quality
+            score, facts = quality if isinstance(quality, tuple) else (quality, {})
+            return None if score is None else float(score), dict(facts)
+        except Exception as error:  # noqa: BLE001 - users write it, and the answer is valid without it
+            return None, {"score_error": said(error)}
+
+    async def give_up(self, reason: FailureReason, error: HarnessError) -> None:
+        """Ask a better model where there is one, or end with what there is."""
+        if self.climbing is not None and await self.climbing.climbs(None, error):
+            self.aim()
+            return
+        await self.fail(reason, error)
+
     # --- the ends ---
 
-    async def succeed(self, text: str, checked: Check) -> None:
+    async def succeed(self, text: str, checked: Check, score: float | None, facts: Mapping[str, Any]) -> None:
         """End with an accepted answer."""
-        await self.calling.keep()
-        await self.memory.save(self.state.last.message)
-        await self.end(text, success=True, value=checked.value, edits=checked.edits)
+        if not facts.get("needs_review"):
+            await self.calling.keep()
+        if self.memory.keeps:
+            await self.memory.save(self.state.last.message)
+        await self.end(text, success=True, score=score, value=checked.value, edits=checked.edits, **facts)
 
     async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:
         """End at a limit of the settings."""
@@ -288,16 +380,20 @@ class Run:
 
     async def fail(self, reason: FailureReason, error: HarnessError, **facts: Any) -> None:
         """End without an accepted answer."""
-        facts |= {"failure_reason": reason.value, "layer": reason.layer, "error": error}
+        facts = {"failure_reason": reason.value, "layer": reason.layer, "error": error, **facts}
+        if self.climbing is not None:
+            facts |= self.climbing.ending(None, error)
         content = facts.get("partial", self.state.last.text)
         if "partial" not in facts and self.parts.guardrails is not None:
             content = self.parts.guardrails.output(content, is_json=self.parts.schema is not None).text
         if isinstance(error, ProviderError):
-            facts["user_message"] = self.parts.messages.failed(reason, retry_after_s=error.retry_after_s)
+            if self.parts.degrade is not None:
+                messages = self.parts.degrade.messages
+                facts["user_message"] = messages.failed(reason, retry_after_s=error.retry_after_s)
             content = str(error)
         await self.end(content or str(error), success=False, **facts)
 
-    async def end(self, content: str, *, success: bool, **facts: Any) -> None:
+    async def end(self, content: str, *, success: bool, score: float | None = None, **facts: Any) -> None:
         """Write down the result."""
         state, calling = self.state, self.calling
         accepted = (
@@ -316,12 +412,13 @@ class Run:
         result = LLMResult(
             content=content,
             model=state.last.model,
-            tokens_in=state.usage.tokens_in,
-            tokens_out=state.usage.tokens_out,
+            tokens_in=state.tokens_in,
+            tokens_out=state.tokens_out,
             duration_ms=(self.parts.clock.now() - self.started_s) * 1e3,
             ttft_ms=state.last.timing.ttft_ms or 0.0,
             success=success,
             retries=state.retries,
+            score=score,
             metadata={
                 "session_id": state.session_id,
                 "attempts": state.attempts + accepted,
@@ -333,6 +430,14 @@ class Run:
         if self.parts.tracer is not None:
             self.parts.tracer.event(LLM_CALL, llm_call(result, task=str(asked.get("task", ""))))
         await self.journal.record(EventKind.ORCHESTRATE_COMPLETE, result=result)
+
+
+_STEPS = {
+    Step.PREPARE: Run.prepare,
+    Step.ASK: Run.ask,
+    Step.USE_TOOLS: Run.use_tools,
+    Step.CHECK: Run.check,
+}
 
 
 def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:
@@ -352,20 +457,24 @@ def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:
 
 
 def _exhausted(state: RunState, checked: Check) -> MaxRetriesExceeded:
-    """Name the end of the attempts; the last violation is chained as its cause."""
-    last = HarnessError(
-        "; ".join(checked.problems),
-        where=f"the answer to model call {state.calls}",
-        fix="make the prompt or the schema clearer, or use a stronger model",
-    )
+    """Name the end of the attempts; what was wrong with the last is chained as its cause."""
     attempts, why = state.repairs + 1, checked.problems[0]
     error = MaxRetriesExceeded(
         f"no valid answer in {attempts} attempts; the last was invalid because: {why}",
         where=f"session {state.session_id}",
         fix="read metadata['attempts']; raise HarnessConfig(max_retries=...) or mend the prompt",
     )
-    error.__cause__ = last
+    error.__cause__ = _invalid(state, checked)
     return error
+
+
+def _invalid(state: RunState, checked: Check) -> InvalidAnswer:
+    return InvalidAnswer(
+        "; ".join(checked.problems),
+        where=f"session {state.session_id}, the answer to model call {state.calls}",
+        fix="make the prompt or the schema clearer, or use a stronger model",
+        violations=checked.violations[:_MOST_VIOLATIONS],
+    )
 
 
 def _stuck(state: RunState) -> HarnessError:

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ..domain.completion import Completion
+from ..domain.frozen import dataclass
 from .config import HarnessConfig
 from .constrain import Constraints, Toolbox
-from .degrade.backoff import Backoff
 from .degrade.ladder import Endpoint
-from .degrade.messages import Messages
-from .gate.budgets import Allowance
+from .degrade.layer import Degrade
+from .prompt import opening
+from .repair import complaint
 from .single_flight import SingleFlight
+from .validate.checking import acheck
 
 if TYPE_CHECKING:
     from ..ports.cache import Cache
     from ..ports.clock import Clock
     from ..ports.ids import Ids
     from ..ports.limiter import RateLimiter
+    from ..ports.provider import Provider
     from ..ports.random import Random
     from ..ports.session_log import SessionLog
     from ..ports.store import ConversationStore
     from ..ports.tracer import Tracer
     from ..schema import Schema
-    from .context.assembler import ContextAssembler
-    from .degrade.breaker import Breaker
     from .gate.decision import Gate
-    from .guardrails import Guardrails
-    from .normalize import Normalizer
+    from .layers import BuildPrompt, Context, Guard, Normalize, Repair, Score, Validate
+    from .routing.routing import Routes
     from .validate import Validator
 
 
@@ -40,20 +42,20 @@ class Parts:
         endpoints: the wanted model, then the fallbacks in the order of preference.
         clock, ids, random: time, names and chance.
         config: the settings.
-        normalizer: cleans and admits what comes in; None lets all through but an empty request.
+        normalize: cleans and admits what comes in; None lets all through but an empty request.
         guardrails: what may not come in or go out; None means no guard.
-        system: the standing instruction.
         context: gives the prompt what it needs to know, within its budget; None adds nothing.
         toolbox: the tools, with what a session may do with them.
-        constraints: narrows the toolbox for this harness.
+        constrain: narrows the toolbox for this harness.
+        system, prompt: the standing instruction, and what makes the first messages.
+        routes: the tiers of models, and which is asked when; None asks the one model.
         cache: answers that are kept; None keeps none.
         limiter: hands out slots for model calls; None means no limit.
-        breaker: leaves endpoints alone that fail; None asks them always.
-        backoff: the waits between retries; None lets them grow from the delay of the settings, with jitter.
-        messages: what users are told of an outage.
-        schema, validators: what an answer must satisfy.
+        degrade: what is done about a call that fails; None ends the run.
+        schema, validators, validate: what an answer must satisfy, and who checks it; None takes any.
+        repair: asks for a better answer; None ends the run with the first that is refused.
+        score: says how good an accepted answer is; None leaves it unscored.
         gate: decides about calls with side effects; None lets all run.
-        allowances: what a session may spend on tool calls.
         store: keeps the turns of conversations; None keeps none beyond the log.
         log: keeps the sessions; None means that none can be resumed.
         tracer: told what happens; None means nobody is.
@@ -64,29 +66,38 @@ class Parts:
     ids: Ids
     random: Random
     config: HarnessConfig = HarnessConfig()
-    normalizer: Normalizer | None = None
-    guardrails: Guardrails | None = None
-    system: str | None = None
-    context: ContextAssembler | None = None
+    normalize: Normalize | None = None
+    guardrails: Guard | None = None
+    context: Context | None = None
     toolbox: Toolbox = field(default_factory=Toolbox)
-    constraints: Constraints | None = None
+    constrain: Constraints | None = None
+    system: str | None = None
+    prompt: BuildPrompt = opening
+    routes: Routes | None = None
     cache: Cache | None = None
     limiter: RateLimiter | None = None
-    breaker: Breaker | None = None
-    backoff: Backoff | None = None
-    messages: Messages = Messages()
+    degrade: Degrade | None = Degrade()
     schema: Schema | None = None
     validators: tuple[Validator, ...] = ()
+    validate: Validate | None = acheck
+    repair: Repair | None = complaint
+    score: Score | None = None
     gate: Gate | None = None
-    allowances: tuple[Allowance, ...] = ()
     store: ConversationStore | None = None
     log: SessionLog | None = None
     tracer: Tracer | None = None
     flight: SingleFlight[Completion] = field(default_factory=SingleFlight)
 
     @property
+    def providers(self) -> Iterator[Provider]:
+        """Everybody who may be asked, each once."""
+        tiers = () if self.routes is None else self.routes.endpoints.values()
+        yield from {id(one.provider): one.provider for one in (*self.endpoints, *tiers)}.values()
+
+    @property
     def direct(self) -> bool:
         """Whether nobody outside is asked between one model call or tool call and the next."""
-        between = (self.cache, self.limiter, self.breaker, self.gate, self.store)
+        breaker = None if self.degrade is None else self.degrade.breaker
+        between = (self.cache, self.limiter, breaker, self.gate, self.store)
         trims = self.context is not None and self.context.trims_growth
         return not trims and all(part is None for part in between)

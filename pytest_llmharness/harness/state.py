@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from ..domain.completion import Completion
 from ..domain.event import Event, EventKind
+from ..domain.frozen import dataclass
 from ..domain.message import Message
 from ..domain.request import Request
 from ..domain.result import FailureReason, LLMResult
@@ -40,6 +41,9 @@ class RunState:
     Attributes:
         request: what the run under way was asked.
         messages: the conversation as the next model call sees it.
+        opened: the place in `messages` where the run under way begins.
+        asides: places in `messages` of what was said to repair an answer.
+        tokens_in, tokens_out: what the answers of the run cost, as the server counts.
         calls, retries, repairs, depth: model calls, calls a failure cost (repairs among them),
             repairs, rounds of tool calls of the run so far.
         proposed: the calls of the last answer, in order; empty where it had none.
@@ -52,6 +56,14 @@ class RunState:
         turns: the last answers of the run with what came of them, for the no-progress check.
         tried: the endpoints that were asked, in order.
         fallen, retried: endpoints given up, and retries at the one in use.
+        plan, rung: the tiers this run may ask, from the first, and the place of the one in use.
+        rung_began: model calls and tokens of the run when it came to this tier.
+        tokens_expected: the estimate of the input's tokens, for what a call may cost.
+        tries: what came of the tiers that were left.
+        kept, kept_score, kept_tier, kept_facts: the best answer that was not good enough.
+        dropped: whether the budget left out a tier that the run might have asked.
+        settled: the tier of that answer, where the run ends with it; "" else.
+        base: how many messages stood there before the answers to the question at hand.
         cached, stale_age_s: whether a kept answer was used; its age where it was past its time.
         notes: what preparing the request found, for the result's metadata.
         events: how many events were applied; the number of the next one.
@@ -60,12 +72,15 @@ class RunState:
     session_id: str = ""
     request: Request | None = None
     messages: list[Message] = field(default_factory=list)
+    opened: int = 0
+    asides: set[int] = field(default_factory=set)
     prepared: bool = False
     calls: int = 0
     retries: int = 0
     repairs: int = 0
     depth: int = 0
-    usage: Usage = Usage()
+    tokens_in: int = 0
+    tokens_out: int = 0
     last: Completion = Completion()
     proposed: tuple[ToolCall, ...] = ()
     begun: set[int] = field(default_factory=set)
@@ -80,6 +95,18 @@ class RunState:
     tried: list[str] = field(default_factory=list)
     fallen: int = 0
     retried: int = 0
+    plan: tuple[str, ...] = ()
+    rung: int = 0
+    rung_began: tuple[int, Usage] = (0, Usage())
+    tokens_expected: int = 0
+    tries: list[dict[str, Any]] = field(default_factory=list)
+    kept: Completion | None = None
+    kept_score: float | None = None
+    kept_tier: str = ""
+    kept_facts: Mapping[str, Any] = field(default_factory=dict)
+    dropped: bool = False
+    settled: str = ""
+    base: int = 0
     cached: bool = False
     stale_age_s: float | None = None
     notes: dict[str, Any] = field(default_factory=dict)
@@ -106,6 +133,11 @@ class RunState:
         return Step.CHECK if self.answered else Step.ASK
 
     @property
+    def usage(self) -> Usage:
+        """What the answers of the run cost, as the server counts."""
+        return Usage(self.tokens_in, self.tokens_out)
+
+    @property
     def in_doubt(self) -> list[int]:
         """Positions of calls that began and have no result: nobody knows whether they took effect."""
         return sorted(self.begun - self.results.keys()) if self.begun else []
@@ -117,6 +149,15 @@ class RunState:
         while last and self.messages[last - 1].role == "tool":
             last -= 1
         return self.messages[last:]
+
+    @property
+    def spoken(self) -> list[Message]:
+        """The turns of the run so far that belong to the conversation: all but its repairs."""
+        if not self.prepared:
+            return []
+        places = range(self.opened, len(self.messages))
+        turns = [self.messages[place] for place in places if place not in self.asides]
+        return [*turns, self.last.message] if self.proposed else turns
 
     @property
     def waits(self) -> bool:
@@ -139,16 +180,25 @@ def _started(state: RunState, data: Mapping[str, Any]) -> None:
     state.session_id, state.request = data["session_id"], data["request"]
     state.runs += 1
     state.calls = state.retries = state.repairs = state.depth = 0
-    state.usage, state.last, state.outcome = Usage(), Completion(), None
+    state.tokens_in, state.tokens_out, state.last, state.outcome = 0, 0, Completion(), None
     state.proposed, state.begun, state.results = (), set(), {}
     state.prepared = state.answered = state.effects = False
     state.attempts, state.turns, state.tried, state.notes = [], [], [], {}
     state.fallen, state.retried, state.cached, state.stale_age_s = 0, 0, False, None
+    if state.plan:
+        state.plan, state.tries, state.kept, state.settled = (), [], None, ""
 
 
 def _prepared(state: RunState, data: Mapping[str, Any]) -> None:
     state.messages, state.notes = list(data["messages"]), dict(data.get("notes", {}))
-    state.prepared = True
+    state.prepared, state.base = True, len(state.messages)
+    state.opened, state.asides = state.base - 1, set()
+
+
+def _routed(state: RunState, data: Mapping[str, Any]) -> None:
+    state.plan, state.rung, state.rung_began = tuple(data["tiers"]), 0, (0, Usage())
+    state.tokens_expected, state.dropped = data["tokens_in"], bool(data["dropped"])
+    state.tries, state.kept, state.kept_score, state.kept_facts, state.settled = [], None, None, {}, ""
 
 
 def _asked(state: RunState, data: Mapping[str, Any]) -> None:
@@ -159,11 +209,13 @@ def _asked(state: RunState, data: Mapping[str, Any]) -> None:
 
 def _answered(state: RunState, data: Mapping[str, Any]) -> None:
     state.last = last = data["completion"]
-    state.usage += last.usage
+    state.tokens_in += last.usage.tokens_in
+    state.tokens_out += last.usage.tokens_out
     state.proposed = last.tool_calls
     state.answered, state.rejected = True, False
-    state.cached |= data.get("cached", False)
-    state.stale_age_s = data.get("stale_age_s", state.stale_age_s)
+    if "cached" in data:
+        state.cached |= data["cached"]
+        state.stale_age_s = data.get("stale_age_s", state.stale_age_s)
     if not last.tool_calls:
         state.turns.append((last.text, ()))
 
@@ -177,27 +229,29 @@ def _failed(state: RunState, data: Mapping[str, Any]) -> None:
 
 
 def _executing(state: RunState, data: Mapping[str, Any]) -> None:
-    if data["position"] not in state.begun:  # made again after a crash, it is still one call
+    position = data["position"]
+    if position not in state.begun:  # made again after a crash, it is still one call
         state.charges.append(Charge(data["at_s"], data["tool"], data["cost"]))
-    state.begun.add(data["position"])
+        state.begun.add(position)
     state.effects |= data["writes"]
 
 
 def _executed(state: RunState, data: Mapping[str, Any]) -> None:
-    results = state.results
-    results[data["position"]] = Message.tool(state.proposed[data["position"]], data["text"])
-    if len(results) < len(state.proposed):
+    position, proposed, results, said = data["position"], state.proposed, state.results, state.last.text
+    results[position] = Message.tool(proposed[position], data["text"])
+    if len(results) < len(proposed):
         return
-    state.note("tool_calls")
-    answers = [results[position] for position in range(len(results))]
+    answers = [results[place] for place in range(len(results))] if len(results) > 1 else results.values()
     moved: tuple[str, ...] = ()
-    if state.last.text:
-        moved = tuple(f"{call.name} {call.arguments_text}" for call in state.proposed)
+    if said:
+        moved = tuple(f"{call.name} {call.arguments_text}" for call in proposed)
         moved += tuple(answer.text for answer in answers)
-    state.turns.append((state.last.text, moved))
+    state.turns.append((said, moved))
+    state.note("tool_calls")
     state.messages.append(state.last.message)
     state.messages += answers
     state.depth += 1
+    state.base = len(state.messages)
     state.proposed, state.begun, state.results, state.answered = (), set(), {}, False
 
 
@@ -207,10 +261,32 @@ def _rejected(state: RunState, data: Mapping[str, Any]) -> None:
 
 
 def _repairing(state: RunState, data: Mapping[str, Any]) -> None:
+    before = len(state.messages)
     state.messages.extend(repair_messages(state.last, data["prompt"]))
+    state.asides.update(range(before, len(state.messages)))
     state.retries += 1
     state.repairs += 1
     state.answered = False
+
+
+def _escalated(state: RunState, data: Mapping[str, Any]) -> None:
+    made = {name: data[name] for name in ("tier", "model", "score", "cost_usd", "problem")}
+    state.note("escalated", **made)
+    state.tries.append(made)
+    if data["keep"]:
+        state.kept, state.kept_score, state.kept_facts = state.last, data["score"], dict(data["facts"])
+        state.kept_tier = data["tier"]
+    # Rounds of tools stay, for they may have had effects; the answers and repairs after them go.
+    del state.messages[state.base :]
+    state.asides = {place for place in state.asides if place < state.base}
+    state.rejected, state.turns, state.proposed = False, [], ()
+    if data["to"] is None:
+        assert state.kept is not None
+        state.last, state.answered, state.settled = state.kept, True, state.kept_tier
+        return
+    state.rung, state.rung_began = data["rung"], (state.calls, state.usage)
+    state.answered, state.repairs, state.fallen, state.retried = False, 0, 0, 0
+    state.retries += 1
 
 
 def _completed(state: RunState, data: Mapping[str, Any]) -> None:
@@ -235,6 +311,7 @@ def _uncharge(charges: list[Charge], tool: str) -> None:
 
 _CHANGES: Mapping[EventKind, Callable[[RunState, Mapping[str, Any]], None]] = {
     EventKind.ORCHESTRATE_START: _started,
+    EventKind.ROUTED: _routed,
     EventKind.CONTEXT: _prepared,
     EventKind.PROVIDER_CALL: _asked,
     EventKind.PROVIDER_ANSWER: _answered,
@@ -243,6 +320,7 @@ _CHANGES: Mapping[EventKind, Callable[[RunState, Mapping[str, Any]], None]] = {
     EventKind.TOOL_RESULT: _executed,
     EventKind.VALIDATION_FAILED: _rejected,
     EventKind.REPAIR: _repairing,
+    EventKind.ESCALATED: _escalated,
     EventKind.ORCHESTRATE_COMPLETE: _completed,
     EventKind.RESUMED: _resumed,
 }

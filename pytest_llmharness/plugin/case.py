@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ..errors import CassetteError
 from .plan import Plan, plan
 from .settings import MARKED, CassetteSettings, check_mark
 
@@ -41,6 +42,7 @@ class Case:
         self._live_allowed = live_allowed
         self._decided: Plan | None = None
         self.recording: Any = None
+        self.expired: CassetteError | None = None
 
     @property
     def plan(self) -> Plan:
@@ -55,7 +57,7 @@ class Case:
 
     def begin(self) -> None:
         """Decide now: the cassette may have come since collection, and may come while the test runs."""
-        self._decided = self.recording = None
+        self._decided = self.recording = self.expired = None
         self._decided = self.plan
 
 
@@ -97,6 +99,10 @@ def _check(mark: pytest.Mark, item: pytest.Item) -> None:
         raise pytest.UsageError(f"{item.nodeid}: the marker {mark.name} takes no {what}; it takes {takes}")
     if mark.name == "llm_cassette" and (wrong := check_mark(mark)) is not None:
         raise pytest.UsageError(f"{item.nodeid}: {wrong}")
+    if mark.kwargs.get("match") is not None or mark.kwargs.get("max_age") is not None:
+        from .cassette_rules import check_marker
+
+        check_marker(mark, item.nodeid)
 
 
 def as_models(value: Any) -> tuple[str, ...]:

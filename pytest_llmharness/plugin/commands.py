@@ -19,11 +19,15 @@ _OPTIONS = ("llm_engine", "llm_base_url", "llm_engine_model")
 
 def pytest_command(case: Case, *flags: str) -> str:
     """Return the command that runs just this test, from where pytest was started."""
+    return shlex.join(("pytest", *flags, _test(case)))
+
+
+def _test(case: Case) -> str:
     path, colons, name = case.item.nodeid.partition("::")
     config = case.item.config
     if config.invocation_params.dir != config.rootpath:
         path = os.path.relpath(config.rootpath / path, config.invocation_params.dir)
-    return shlex.join(("pytest", *flags, f"{path}{colons}{name}"))
+    return f"{path}{colons}{name}"
 
 
 def live_command(case: Case, models: Iterable[str] = ()) -> str:
@@ -38,10 +42,16 @@ def replay_command(case: Case, models: Iterable[str]) -> str:
 
 def record_command(case: Case) -> str:
     """Return the command that records the test anew, on the engine it was recorded with."""
-    live = ("--llm-live",) if case.live_marked else ()
+    flags, test = record_words(case)
+    return shlex.join(("pytest", *flags, test))
+
+
+def record_words(case: Case) -> tuple[list[str], str]:
+    """Return the flags that record the test anew, and how the test is named behind them."""
+    live = ["--llm-live"] if case.live_marked else []
     told = case.recording.metadata if case.recording is not None else {}
     engine = _given(case) or list(_recorded(case, told))
-    return pytest_command(case, *live, *engine, "--llm-record-mode=rewrite")
+    return [*live, *engine, "--llm-record-mode=rewrite"], _test(case)
 
 
 def _given(case: Case) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,7 +32,7 @@ def _llm_model(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture(scope="session")
 def llm_cassette_config() -> dict[str, Any]:
-    """How cassettes are played, for many tests: override it and return e.g. {"speed": 1.0, "max_age": "30d"}.
+    """How cassettes are matched and played, for many tests: override it and return e.g. {"max_age": "30d"}.
 
     Every override from the session down to the class counts, the nearest first; a test's own marker
     counts before all of them.
@@ -48,7 +49,7 @@ def llm_cassette(request: pytest.FixtureRequest) -> Iterator[Any]:
     from .settings import configured
 
     session = session_of(request.config)
-    with session.cassette(session.case(request.node), configured(request)) as recording:
+    with session.cassette(session.case(request.node), partial(configured, request)) as recording:
         yield recording
 
 

@@ -13,7 +13,7 @@ import pytest
 from ..options import MARKERS, OPTIONS, Option
 from .session import close_session, open_session, session_of
 from .side_by_side import parametrize_models
-from .verdict import end_of_phase, end_of_report, end_of_session, say_at_the_end, verdict_on
+from .verdict import end_of_phase, end_of_report, end_of_session, say_at_the_end, verdict_on, with_verdict
 
 _INI_TYPES: dict[str, Any] = {"flag": "bool", "value": "string", "list": "linelist"}
 _ACTIONS: dict[str, str] = {"flag": "store_true", "value": "store", "list": "append"}
@@ -124,6 +124,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     end_of_report(session_of(item.config), item, report)
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_teststatus(report: Any, config: pytest.Config) -> Generator[None, Any, Any]:
+    """Show with -v what answered the test's calls."""
+    return with_verdict(session_of(config), (yield), report)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)

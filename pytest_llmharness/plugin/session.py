@@ -5,9 +5,10 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -36,12 +37,16 @@ class LLMSession:
         self.settings = {option.name: _value(config, option) for option in OPTIONS}
         _check_address(self.settings)
         as_speed(self.settings["llm_replay_speed"])
+        _check_cassettes(self.settings)
         self.means: Counter[str] = Counter()
         self.live_selected = 0
         self.swallowed: list[str] = []
         self.notes: list[str] = []
         self.without_engine: dict[str, str] = {}
         self.any_failed = False
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.reporting: pytest.TestReport | None = None
+        self.drift_json: os.PathLike[str] | None = None
         self.shelf = Shelf()
         self._told: list[Unignorable] = []
         self._before: list[Unignorable] = []
@@ -188,33 +193,44 @@ class LLMSession:
         return next((miss for miss in self._told if not any(miss is each for each in before)), None)
 
     @contextmanager
-    def cassette(self, case: Case, configured: Mapping[str, Any]) -> Iterator[Any]:
-        """Use the test's cassette as its plan says; live tests have none."""
+    def cassette(self, case: Case, configured: Callable[[], list[Mapping[str, Any]]]) -> Iterator[Any]:
+        """Use the test's cassette as its plan says; live tests have none.
+
+        Args:
+            case: the test.
+            configured: returns what each `llm_cassette_config` in its reach says, from outside in.
+        """
         plan = case.plan
         if plan.means not in ("replay", "record"):
             yield None
             return
+        from .cassette_rules import expiry, rules_of
         from .failures import failed
 
-        playing = {**configured, **case.settings.playing}
         self._plug()
         try:
-            self._check_age(case, playing.get("max_age") or self.settings["llm_max_age"])
-            settings = self._playing(case, playing, self._metadata(case) if plan.connects else None)
+            told = configured()
+            rules, playing = rules_of(case, self.settings, told), _merged(told, case)
+            metadata = self._metadata(case) if plan.connects else None
+            settings = self._playing(case, playing, metadata, rules.match)
             with self.shelf.in_use(case, settings, playing) as case.recording:
+                case.expired = expiry(case, case.recording, rules.max_age)
+                if case.expired is not None and self.settings["llm_on_expiry"] == "fail":
+                    raise case.expired
                 yield case.recording
         except HarnessError as error:
             raise failed(error) from None
 
     @contextmanager
     def fixture(self, definition: Any, request: Any) -> Iterator[None]:
-        """Give a fixture that outlives its test the cassette of its scope, while it is set up and torn down."""
+        """Give a fixture that outlives its test the cassette of its scope, at its beginning and end."""
         case = case_of(self._item) if self._item is not None else None
         outlives = definition.scope != "function" and not definition.argname.startswith(("llm_", "_llm_"))
         if not outlives or case is None or case.plan.means not in ("replay", "record"):
             yield
             return
         from .cassette_place import fixture_path
+        from .cassette_rules import rules_of
         from .failures import failed
 
         path = fixture_path(case.item, definition.scope, definition.baseid)
@@ -222,7 +238,8 @@ class LLMSession:
             yield
             return
         self._plug()
-        settings = self._playing(case, case.settings.playing, {})
+        rules = rules_of(case, self.settings, ())
+        settings = self._playing(case, case.settings.playing, {}, rules.match)
         use = partial(self.shelf.for_fixture, case, path, request.node, settings)
         tearing_down = ExitStack()
         definition.addfinalizer(tearing_down.close)
@@ -233,7 +250,9 @@ class LLMSession:
             raise failed(error) from None
         definition.addfinalizer(lambda: tearing_down.enter_context(use()))
 
-    def _playing(self, case: Case, playing: Mapping[str, Any], metadata: Mapping[str, Any] | None) -> Any:
+    def _playing(
+        self, case: Case, playing: Mapping[str, Any], metadata: Mapping[str, Any] | None, match: Any
+    ) -> Any:
         from ..cassette.using import Settings
         from .commands import record_command
         from .failures import FailedMiss
@@ -248,20 +267,8 @@ class LLMSession:
 
             clock = VirtualClock()
         return Settings(
-            metadata, FailedMiss, lambda: record_command(case), speed, clock, playing.get("rechunk")
+            metadata, FailedMiss, lambda: record_command(case), speed, clock, playing.get("rechunk"), match
         )
-
-    def _check_age(self, case: Case, max_age: str) -> None:
-        if not max_age or not case.cassette_path.exists():
-            return
-        from ..cassette.age import older_than, parse_age
-        from .commands import record_command
-
-        limit = parse_age(max_age, where="max_age")
-        age = older_than(case.cassette_path, limit)
-        if age is not None:
-            note = f"{case.cassette_path} is {age.days} days old (max_age={max_age}): {record_command(case)}"
-            self.notes.extend({note} - set(self.notes))
 
     def _plug(self) -> None:
         """Give the cassettes what the redactor hook returns, once."""
@@ -295,6 +302,18 @@ class LLMSession:
 
     # --- the end ---
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
+        """Take what a report says of its test's cassette, from whichever worker it comes."""
+        told = getattr(report, "llm_cassette", None)
+        if told is not None:
+            self.outcomes[report.nodeid] = told
+        self.reporting = report
+        try:
+            return (yield)
+        finally:
+            self.reporting = None
+
     def close(self) -> None:
         """Stop the engines and the loop thread, and take the taps and the guard off."""
         self.shelf.close()
@@ -322,6 +341,8 @@ def open_session(config: pytest.Config) -> LLMSession:
     """
     session = LLMSession(config)
     config.stash[_SESSION] = session
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(session, "llmharness-session")
     return session
 
 
@@ -358,6 +379,13 @@ def _check_address(settings: dict[str, Any]) -> None:
         )
 
 
+def _merged(told: list[Mapping[str, Any]], case: Case) -> dict[str, Any]:
+    playing: dict[str, Any] = {}
+    for each in told:
+        playing.update(each)
+    return {**playing, **case.settings.playing}
+
+
 def as_speed(text: str) -> float:
     """Return the replay speed that an option says.
 
@@ -373,6 +401,14 @@ def as_speed(text: str) -> float:
             f"--llm-replay-speed: {text!r} is not valid; use 0 for at once, 1.0 for the recorded pace"
         )
     return speed
+
+
+def _check_cassettes(settings: dict[str, Any]) -> None:
+    keys = ("llm_max_age", "llm_match_ignore", "llm_match_patterns", "llm_match_builtin")
+    if any(settings[option.name] != option.default for option in OPTIONS if option.name in keys):
+        from .cassette_rules import check_settings
+
+        check_settings(settings)
 
 
 def _shown(value: Any) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from ..errors import ConfigError
 from .cassette_place import SCOPES
 
-PLAYING = ("speed", "clock", "rechunk", "max_age", "keep_failed")
+PLAYING = ("speed", "clock", "rechunk", "match", "max_age", "keep_failed")
 """What `llm_cassette_config` may say, and a marker too."""
 MARKED = ("name", "record_mode", "scope", *PLAYING)
 
@@ -27,21 +28,30 @@ class CassetteSettings:
         record_mode: or None where the marker leaves it open.
         scope: whose file it is.
         playing: speed, clock, rechunk, max_age and keep_failed, as far as they are said.
+        matches: what each marker says about matching, from outside in.
     """
 
     name: str | None
     record_mode: str | None
     scope: str
     playing: Mapping[str, Any]
+    matches: tuple[Any, ...] = ()
 
     @classmethod
     def of(cls, item: pytest.Item) -> CassetteSettings:
         """Read the markers of a test, the nearest winning."""
         said: dict[str, Any] = {}
-        for mark in reversed(list(item.iter_markers("llm_cassette"))):
+        marks = list(item.iter_markers("llm_cassette"))[::-1]
+        for mark in marks:
             said |= mark.kwargs
-        playing = {name: said[name] for name in PLAYING if name in said}
-        return cls(said.get("name"), said.get("record_mode"), said.get("scope", "function"), playing)
+        playing = {name: said[name] for name in PLAYING if name in said and name != "match"}
+        return cls(
+            said.get("name"),
+            said.get("record_mode"),
+            said.get("scope", "function"),
+            playing,
+            tuple(mark.kwargs.get("match") for mark in marks),
+        )
 
 
 def check_mark(mark: pytest.Mark) -> str | None:
@@ -56,20 +66,17 @@ def check_mark(mark: pytest.Mark) -> str | None:
     return None
 
 
-def configured(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """Return what every `llm_cassette_config` in reach says, the nearest winning.
+def configured(request: pytest.FixtureRequest) -> list[Mapping[str, Any]]:
+    """Return what every `llm_cassette_config` in reach says, from outside in.
 
     One that takes its outer one as an argument has merged it itself.
 
     Raises:
-        pytest.UsageError: it returns something else than settings.
+        ConfigError: one of them returns something else than settings.
     """
     name = "llm_cassette_config"
-    said: dict[str, Any] = {}
     nearest = request.getfixturevalue(name)
-    for outer in _outer(request, name):
-        said.update(_checked(outer))
-    return {**said, **_checked(nearest)}
+    return [_checked(each, request.node.nodeid) for each in (*_outer(request, name), nearest)]
 
 
 def _outer(request: pytest.FixtureRequest, name: str) -> list[Any]:
@@ -79,11 +86,11 @@ def _outer(request: pytest.FixtureRequest, name: str) -> list[Any]:
     return [each.func() for each in definitions[:-1] if not each.argnames]
 
 
-def _checked(said: Any) -> Mapping[str, Any]:
-    unknown = sorted(set(said) - set(PLAYING)) if isinstance(said, Mapping) else [type(said).__name__]
-    if unknown:
-        raise pytest.UsageError(
-            f"llm_cassette_config has no setting {unknown[0]!r}; return a dict of {', '.join(PLAYING)}"
+def _checked(said: Any, nodeid: str) -> Mapping[str, Any]:
+    if not isinstance(said, Mapping) or set(said) - set(PLAYING):
+        raise ConfigError(
+            f"llm_cassette_config is {said!r}",
+            where=nodeid,
+            fix=f"let the fixture return a dict with some of {', '.join(PLAYING)}",
         )
-    found: Mapping[str, Any] = said
-    return found
+    return said

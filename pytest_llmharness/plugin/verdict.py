@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -66,8 +67,37 @@ def end_of_report(session: LLMSession, item: pytest.Item, report: pytest.TestRep
     if report.failed and not session.any_failed:
         _name_journal(item, report)
     session.any_failed |= report.failed
+    _tell_cassette(item, report)
     if report.when == "teardown" and session.misses(item) and not session.any_failed:
         session.swallowed.append(item.nodeid)
+
+
+def _tell_cassette(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Let the report carry what became of the test's cassette, to the controller and to JUnit."""
+    case = case_of(item)
+    if case is None or (case.recording is None and case.plan.means != "live"):
+        return
+    from .outcome import outcome
+
+    told = outcome(case)
+    if told is not None and report.when != "setup":
+        report.llm_cassette = told  # type: ignore[attr-defined]  # xdist carries it along
+        if report.when == "teardown":
+            report.user_properties.append(("llm_cassette", told["verdict"]))
+
+
+def with_verdict(session: LLMSession, status: Any, report: pytest.TestReport) -> Any:
+    """Add the verdict on the test's cassette to the word that -v shows: "PASSED HIT".
+
+    The lines of the short summary, which others read by program, stay as they are.
+    """
+    told = getattr(report, "llm_cassette", None)
+    if told is None or session.reporting is not report or report.when != "call" or len(status) != 3:
+        return status
+    category, letter, word = status
+    if isinstance(word, tuple):
+        return category, letter, (f"{word[0]} {told['verdict']}", *word[1:])
+    return category, letter, f"{word} {told['verdict']}"
 
 
 def _name_journal(item: pytest.Item, report: pytest.TestReport) -> None:
@@ -99,7 +129,12 @@ def end_of_session(session: LLMSession, run: pytest.Session) -> None:
         output["llm_mismatches"] = session.shelf.mismatches
         output["llm_verified"] = session.shelf.verified
         output["llm_without_engine"] = session.without_engine
-    elif run.exitstatus == pytest.ExitCode.OK:
+        return
+    if session.outcomes:
+        from .drift_report import write_json
+
+        write_json(session)
+    if run.exitstatus == pytest.ExitCode.OK:
         if session.swallowed:
             run.exitstatus = pytest.ExitCode.TESTS_FAILED
         elif session.selected_nothing or session.ran_nothing_live:
@@ -108,6 +143,10 @@ def end_of_session(session: LLMSession, run: pytest.Session) -> None:
 
 def say_at_the_end(session: LLMSession, reporter: pytest.TerminalReporter) -> None:
     """Write one line for each reason that no test reports."""
+    if session.outcomes:
+        from .drift_report import say_drift
+
+        say_drift(session, reporter)
     for nodeid in session.swallowed:
         reporter.write_line(
             f"llmharness: {nodeid} had a cassette miss or a refused connection, and xfail hid it", red=True

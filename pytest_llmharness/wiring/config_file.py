@@ -12,10 +12,12 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..harness.config import HarnessConfig, config_schema
+from ..harness.routing import ModelTier
+from ..ports.clock import Clock
 from ..schema import Schema, Violation
 from .providers import PROVIDERS, make_provider
 
-_PRESETS = ("article_003", "deterministic")
+_PRESETS = ("article_000", "article_003", "article_004", "deterministic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,14 @@ class FileSettings:
     Args:
         config: the settings under `harness:`.
         models: (name, model, base_url) of the provider and then of the fallbacks.
+        tiers: what `ModelTier` takes, by name, with the provider's name and base_url; or None.
         system: the standing instruction, or None.
         sessions: the path of the session log, or None.
     """
 
     config: HarnessConfig
     models: tuple[tuple[str, str | None, str | None], ...]
+    tiers: Mapping[str, Mapping[str, Any]] | None = None
     system: str | None = None
     sessions: str | None = None
 
@@ -40,7 +44,7 @@ def file_schema() -> dict[str, Any]:
     harness = config_schema()
     preset = {"enum": list(_PRESETS), "default": "article_003"}
     harness["properties"] = {"preset": preset, **harness["properties"]}
-    model = {
+    model: dict[str, Any] = {
         "type": "object",
         "properties": {
             "name": {"enum": list(PROVIDERS)},
@@ -48,6 +52,20 @@ def file_schema() -> dict[str, Any]:
             "base_url": {"type": "string", "pattern": "^https?://"},
         },
         "required": ["name"],
+        "additionalProperties": False,
+    }
+    tier = {
+        "type": "object",
+        "properties": {
+            "model": model["properties"]["model"],
+            "max_tokens": {"type": "integer", "minimum": 1},
+            "cost_per_call": {"type": ["number", "null"], "minimum": 0, "default": 0.0},
+            "cloud": {"type": "boolean", "default": False},
+            "provider": model["properties"]["name"],
+            "base_url": model["properties"]["base_url"],
+        },
+        "required": ["model", "max_tokens"],
+        "dependentRequired": {"base_url": ["provider"]},
         "additionalProperties": False,
     }
     return {
@@ -58,6 +76,7 @@ def file_schema() -> dict[str, Any]:
             "harness": harness,
             "provider": model,
             "fallbacks": {"type": "array", "items": model},
+            "tiers": {"type": "object", "additionalProperties": tier, "minProperties": 1},
             "system": {"type": "string"},
             "session_log": {"type": "string", "minLength": 1},
         },
@@ -86,6 +105,7 @@ def read_file(path: str | PathLike[str]) -> FileSettings:
     return FileSettings(
         getattr(HarnessConfig, preset)(**settings),
         tuple((one["name"], one.get("model"), one.get("base_url")) for one in models),
+        content.get("tiers"),
         content.get("system"),
         content.get("session_log"),
     )
@@ -123,6 +143,8 @@ class ConfigFile:
         arguments: dict[str, Any] = {"config": said.config, "system": said.system}
         if models:
             arguments |= {"provider": models[0], "fallbacks": models[1:]}
+        if said.tiers is not None:
+            arguments["tiers"] = {name: _tier(facts, clock) for name, facts in said.tiers.items()}
         if said.sessions is not None and "session_log" not in self._given:
             from ..adapters.stores.sqlite_session_log import SqliteSessionLog
 
@@ -150,6 +172,13 @@ class ConfigFile:
         except OSError:
             return 0, 0
         return found.st_mtime_ns, found.st_size
+
+
+def _tier(facts: Mapping[str, Any], clock: Clock | None) -> ModelTier:
+    name, url = facts.get("provider"), facts.get("base_url")
+    own = {key: value for key, value in facts.items() if key not in ("provider", "base_url")}
+    provider = None if name is None else make_provider(name, model=own["model"], base_url=url, clock=clock)
+    return ModelTier(**own, provider=provider)
 
 
 @cache

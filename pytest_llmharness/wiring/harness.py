@@ -11,20 +11,16 @@ from ..domain.event import Event
 from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..harness.config import HarnessConfig
-from ..harness.constrain import Constraints
-from ..harness.normalize import Normalizer, as_request
+from ..harness.normalize import as_request
 from ..harness.orchestrator import Orchestrator
 from .assembly import assembled
 
 if TYPE_CHECKING:
     from ..harness.batch import Progress
-    from ..harness.context.assembler import ContextAssembler
-    from ..harness.degrade.backoff import Backoff
-    from ..harness.degrade.breaker import Breaker
-    from ..harness.degrade.messages import Messages
-    from ..harness.gate.budgets import Allowance
     from ..harness.gate.decision import Gate
-    from ..harness.guardrails import Guardrails
+    from ..harness.layers import Layers
+    from ..harness.parts import Parts
+    from ..harness.routing import ModelTier
     from ..harness.state import RunState
     from ..harness.validate import Validator
     from ..ports.approver import Approver
@@ -54,65 +50,65 @@ class Harness:
 
     Args:
         provider: an object with the Provider port, or a name such as "openai" or "ollama".
-        fallbacks: who is asked when the provider cannot answer, in the order of preference.
         system: the standing instruction.
         tools: what the model may call: functions decorated with `tool`, or Tool objects.
-        schema: what the answer must satisfy: a Schema, or whatever `Schema` takes.
-        validators: functions of the validated value that return a complaint, or None to accept.
+        schema: what the answer must satisfy: a Schema, or whatever `Schema` takes. Of a Pydantic model the
+            value is an instance, checked by the model's own validators too.
+        validators: functions of the validated value that return what is wrong with it, or None to accept;
+            see docs/layers/validate.md.
         config: the settings.
-        normalizer: cleans and admits requests; None means `Normalizer()`.
-        context: gives the prompt its knowledge and trims the history; None means `ContextAssembler()`.
-        guardrails: what may not come in or go out; None means no guard.
-        constraints: what a session may do with the tools.
+        tiers: models from the least to the most capable, by name. A request starts at the tier that its
+            metadata ("tier", "task"), its kind of document or its complexity calls for, and climbs where
+            the answer fails or its score is too low. None asks the one model.
+        fallbacks: who is asked when the provider cannot answer, in the order of preference.
         gate: decides about calls with side effects; None lets all run, but where there is an approver.
         approver: the person whom the default rules of a gate ask.
-        allowances: what a session may spend on tool calls.
-        cache, limiter, breaker, backoff: around the model call; None leaves each out.
-        messages: what users are told of an outage; None means the plain texts.
         store: keeps the turns of conversations, by `Request.session_id`.
         session_log: keeps every step, so that a session can be resumed; None keeps none.
+        cache, limiter: around the model call; None is as the settings say.
         tracer: is told what happens; None means nobody is.
         clock: the time; None means the system clock.
         ids: makes session ids; None means random ones.
         random: chance, for waits; None means `random.Random()`.
         counter: counts tokens for the context; None estimates them.
         retriever: finds what a request needs to know; None means nothing is looked up.
+        executor: where the requests of a batch run; None means tasks of the running loop.
+        layers: other layers than the harness's own, by name, such as
+            `{"guardrails": Guardrails(...), "constrain": Constraints(...)}`; None leaves one out.
+            `harness.layers` says what each has to be able to do.
     """
 
     def __init__(
         self,
         provider: Provider | str,
         *,
-        fallbacks: Iterable[Provider | str] = (),
         system: str | None = None,
         tools: Iterable[Tool] = (),
         schema: Any = None,
         validators: Iterable[Validator] = (),
         config: HarnessConfig | None = None,
-        normalizer: Normalizer | None = None,
-        context: ContextAssembler | None = None,
-        guardrails: Guardrails | None = None,
-        constraints: Constraints | None = None,
+        tiers: Mapping[str, ModelTier] | None = None,
+        fallbacks: Iterable[Provider | str] = (),
         gate: Gate | None = None,
         approver: Approver | None = None,
-        allowances: Iterable[Allowance] = (),
-        cache: Cache | None = None,
-        limiter: RateLimiter | None = None,
-        breaker: Breaker | None = None,
-        backoff: Backoff | None = None,
-        messages: Messages | None = None,
         store: ConversationStore | None = None,
         session_log: SessionLog | None = None,
+        cache: Cache | None = None,
+        limiter: RateLimiter | None = None,
         tracer: Tracer | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
         random: Random | None = None,
         counter: TokenCounter | None = None,
         retriever: Retriever | None = None,
+        executor: Executor | None = None,
+        layers: Layers | None = None,
     ) -> None:
         settings = dict(locals())
-        del settings["self"]
-        self._orchestrator = Orchestrator(assembled(**settings))
+        for own in ("self", "executor"):
+            del settings[own]
+        self._orchestrator = Orchestrator(assembled(**settings | {"layers": layers or {}}))
+        self._executor = executor
         self._file: ConfigFile | None = None
 
     @classmethod
@@ -155,6 +151,11 @@ class Harness:
         """The provider in use."""
         return self._orchestrator.parts.endpoints[0].provider
 
+    @property
+    def parts(self) -> Parts:
+        """What it is made of, as the settings say now."""
+        return self._current().parts
+
     async def arun(self, request: Request | str) -> LLMResult:
         """Run one request to its result; a failure of the model is a result too.
 
@@ -190,7 +191,7 @@ class Harness:
         Args:
             requests: the input; it is read only as far as workers are free.
             max_workers: requests that run at once; a warning says where the server works on fewer.
-            executor: where they run; None means tasks of the running loop.
+            executor: where they run; None means the harness's own executor.
             on_progress: called after each request, in the order they end.
 
         Raises:
@@ -201,7 +202,7 @@ class Harness:
 
         batch = Batch(
             self.arun,
-            executor=executor or AsyncioExecutor(),
+            executor=executor or self._executor or AsyncioExecutor(),
             settings=BatchSettings(max_workers),
             on_progress=on_progress,
             provider=self.provider.name,
@@ -231,8 +232,8 @@ class Harness:
 
     async def aclose(self) -> None:
         """Release the providers' connections of the running loop."""
-        for endpoint in self._orchestrator.parts.endpoints:
-            await endpoint.provider.aclose()
+        for provider in self._orchestrator.parts.providers:
+            await provider.aclose()
 
     def run(self, request: Request | str) -> LLMResult:
         """Do what `arun` does, from sync code."""

@@ -11,6 +11,7 @@ import pytest
 ALLOWED = {
     "pytest_llmharness",
     "pytest_llmharness.errors",
+    "pytest_llmharness.lazy",
     "pytest_llmharness.options",
     "pytest_llmharness.plugin",
     "pytest_llmharness.plugin.case",

@@ -256,7 +256,11 @@ def test_a_miss_passes_through_the_retries_of_a_client_at_once(
     with use_cassette(path) as recording, pytest.raises(CassetteMiss) as caught:
         run(client, server.url, stream, "Say goodbye")
     assert recording.misses == [caught.value]
-    assert caught.value.where == f"{path} (1 take; nearest is #1, differs at messages[0].content)"
+    drift = caught.value.drift
+    assert (
+        caught.value.where == f"{path}:{drift.line} (1 take; nearest is #1, differs at messages[0].content)"
+    )
+    assert drift.causes == ("prompt",)
 
 
 def test_a_client_made_before_the_block_is_answered_too(server: Server, tmp_path: Path) -> None:

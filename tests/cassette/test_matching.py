@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_llmharness._native._core import canonical_json
+from pytest_llmharness._native._core import request_key as key_in_core
 from pytest_llmharness.cassette import RecordedRequest, use_cassette
-from pytest_llmharness.cassette.fingerprint import _form_in_python, canonical_body, request_key
-from pytest_llmharness.cassette.nearest import first_difference
+from pytest_llmharness.cassette.differences import body_differences, same
+from pytest_llmharness.cassette.fingerprint import _key_in_python, request_key
 from pytest_llmharness.errors import CassetteMiss
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: no call here uses it
@@ -150,11 +150,11 @@ JSON = st.recursive(
 @settings(max_examples=40, deadline=None)
 @given(one=st.dictionaries(st.text(), JSON), other=st.dictionaries(st.text(), JSON))
 def test_keys_are_equal_where_json_is(one: dict[str, Any], other: dict[str, Any]) -> None:
-    """Shuffled keys and other spelling: equal; and first_difference agrees with the key."""
+    """Shuffled keys and other spelling: equal; and differences are found where keys differ."""
     shuffled = json.dumps(dict(reversed(one.items())), ensure_ascii=False, indent=1)
     assert key(json.dumps(one).encode()) == key(shuffled.encode("utf-8", "surrogatepass"))
-    same = canonical_body(json.dumps(one).encode()) == canonical_body(json.dumps(other).encode())
-    assert (first_difference(one, other) is None) is same
+    same = key(json.dumps(one).encode()) == key(json.dumps(other).encode())
+    assert (not list(body_differences(one, other))) is same
 
 
 @settings(max_examples=40, deadline=None)
@@ -166,7 +166,9 @@ def test_an_install_without_the_core_compares_alike(one: dict[str, Any], other: 
         json.dumps(one, indent=1, ensure_ascii=False).encode(),
         json.dumps(other).encode(),
     ]
-    core, python = ([form(text) for text in texts] for form in (canonical_json, _form_in_python))
+    core, python = (
+        [form(b"POST", "/other", text, None, []) for text in texts] for form in (key_in_core, _key_in_python)
+    )
     assert [first == second for first in core for second in core] == [
         first == second for first in python for second in python
     ]
@@ -191,20 +193,32 @@ def chat(**changes: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "part", "said", "told"),
     [
         (
             chat(messages=[MESSAGES[0], {"role": "user", "content": "other"}]),
+            "prompt",
             "nearest is #2, differs at messages[1].content",
+            "prompt: messages[1].content: [-u-]{+other+}",
         ),
-        (chat(temperature=0.5), "nearest is #2, differs at temperature"),
-        (chat(top_p=1), "nearest is #2, differs at top_p"),
-        (chat(messages=MESSAGES[:1]), "nearest is #2, differs at messages[1]"),
-        ("not json", "nearest is #1, differs at body"),
+        (
+            chat(temperature=0.5),
+            "parameters",
+            "nearest is #2, differs at temperature",
+            "parameters: temperature: [-0-]{+0.5+}",
+        ),
+        (chat(top_p=1), "parameters", "nearest is #2, differs at top_p", "parameters: top_p: added 1"),
+        (
+            chat(messages=MESSAGES[:1]),
+            "history",
+            "nearest is #2, differs at messages[1]",
+            'history: messages[1]: removed {"role": "user", "content": "u"}',
+        ),
+        ("not json", "body", "nearest is #1, differs in the body", None),
     ],
 )
-def test_a_miss_names_the_nearest_take_and_the_first_difference(
-    cassette: Write, sent: str, said: str
+def test_a_miss_names_the_nearest_take_and_the_difference(
+    cassette: Write, sent: str, part: str, said: str, told: str | None
 ) -> None:
     """Nearest is the take to the same path with most equal fields."""
     path = cassette(
@@ -213,11 +227,12 @@ def test_a_miss_names_the_nearest_take_and_the_first_difference(
     again = "pytest --llm-record-mode=all x.py"
     with use_cassette(path, fix=again) as recording, pytest.raises(CassetteMiss) as caught:
         send(sent)
-    assert str(caught.value) == (
-        "no take answers this request\n"
-        f"  where: {path} (3 takes; {said})\n"
-        "  fix:   pytest --llm-record-mode=all x.py"
-    )
+    what, where, *drift, fix = str(caught.value).splitlines()
+    assert what == f"no take answers this request: the nearest take differs in {part}"
+    assert where == f"  where: {path} (3 takes; {said})"
+    assert drift == [f"  drift: {told}"] if told else len(drift) == 1
+    assert fix == "  fix:   pytest --llm-record-mode=all x.py"
+    assert caught.value.drift.causes == (part,)
     assert str(pickle.loads(pickle.dumps(recording.misses[0]))) == str(caught.value)
 
 
@@ -242,20 +257,21 @@ def test_a_body_too_deep_to_compare_is_a_miss_all_the_same(cassette: Write) -> N
 
 
 @pytest.mark.parametrize(
-    ("stored", "asked", "place"),
+    ("stored", "asked", "places"),
     [
-        ({"a": 1}, {"a": True}, "a"),
-        ({"a": 1}, {"a": 1.0}, None),
-        ({"a": {"b": 1, "c": 2}}, {"a": {"c": 3, "b": 2}}, "a.c"),
-        ({"a": [1, 2]}, {"a": [1]}, "a[1]"),
-        ({"a": 1, "b": 2}, {"a": 1}, "b"),
-        ([1], {"a": 1}, ""),
-        ({"a": None}, {"a": None}, None),
+        ({"a": 1}, {"a": True}, ["a"]),
+        ({"a": 1}, {"a": 1.0}, []),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"c": 3, "b": 2}}, ["a.c", "a.b"]),
+        ({"a": [1, 2]}, {"a": [1]}, ["a[1]"]),
+        ({"a": 1, "b": 2}, {"a": 1}, ["b"]),
+        ([1], {"a": 1}, [""]),
+        ({"a": None}, {"a": None}, []),
     ],
 )
-def test_the_first_difference_is_the_first_in_the_request(stored: Any, asked: Any, place: str | None) -> None:
-    """A JSON path; "" is the root and None no difference."""
-    assert first_difference(stored, asked) == place
+def test_differences_are_told_in_the_order_of_the_request(stored: Any, asked: Any, places: list[str]) -> None:
+    """As JSON paths; "" is the root."""
+    assert [each.place for each in body_differences(stored, asked)] == places
+    assert same(stored, asked) is (not places)
 
 
 class Shown(CassetteMiss):

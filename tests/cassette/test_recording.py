@@ -6,6 +6,7 @@ import contextvars
 import gzip
 import json
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -30,6 +31,7 @@ from pytest_llmharness.cassette.redaction import Redactor
 from pytest_llmharness.errors import CassetteError, CassetteMiss, ConfigError
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: no call here uses it
+RECORDED_AT = re.compile(r'(?<="recorded_at": ")[^"]+')
 MODES = ["none", "once", "new_episodes", "all", "rewrite", "changed", "verify", "script"]
 ROOT = Path(__file__).parents[2]
 
@@ -338,6 +340,11 @@ def test_threads_record_every_call(server: Server, tmp_path: Path) -> None:
 # --- the file ---
 
 
+def timeless(path: Path) -> str:
+    """Return the file's text less the moments of its takes."""
+    return RECORDED_AT.sub("", path.read_text("utf-8"))
+
+
 def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: Path) -> None:
     """The whole file, as a reviewer sees it."""
     path = tmp_path / "take.json"
@@ -352,12 +359,13 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
         )
     text = path.read_text("utf-8").replace(sys.version.split()[0], "3.x")
     key = request_key(Cassette.load(path).interactions[0].request).hex()
+    text = RECORDED_AT.sub("2026-11-21T12:00:00Z", text).replace(f"httpx/{httpx.__version__}", "httpx/0.x")
     text = text.replace(key, "KEY")
     assert (
         text
         == """{
   "format": 3,
-  "matching": 1,
+  "matching": 2,
   "recorder": "pytest-llmharness 0.1.0",
   "engine": "ollama",
   "model": "m",
@@ -365,6 +373,8 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
 }
 {
   "key": "KEY",
+  "recorded_at": "2026-11-21T12:00:00Z",
+  "client": "python-httpx/0.x",
   "request": {
     "method": "POST",
     "url": "http://127.0.0.1:1/chat?b=2&a=1",
@@ -422,7 +432,7 @@ def test_a_random_port_is_not_in_the_file(server: Server, tmp_path: Path) -> Non
                 httpx.post(f"http://localhost:{each.http.server_port}/chat", content=b"c")
     finally:
         other.stop()
-    assert files[0].read_bytes() == files[1].read_bytes()
+    assert timeless(files[0]) == timeless(files[1])
     cassette = Cassette.load(files[0])
     assert cassette.metadata["base_url"] == "http://127.0.0.1:1/v1"
     assert [take.request.url for take in cassette.interactions] == [

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -85,9 +83,9 @@ def test_script_lists_every_mismatch_at_the_end(
         [
             "*- cassettes played as a script -*",
             "test_suite.py::test_one",
-            "  call 2: differs at messages?0?.content",
+            "  call 2: messages?0?.content: ?-two-??+deux+?",
             "test_suite.py::test_two",
-            "  call 1: differs at messages?0?.content",
+            "  call 1: messages?0?.content: ?-three-??+trois+?",
             "2 calls asked something else than the take they got; *--llm-record-mode=changed",
         ]
     )
@@ -144,7 +142,7 @@ def test_it(llm_cassette):
         ("rechunk='bytes'", "{'rechunk': 'merged'}", (), "chunks B clock False"),
     ],
 )
-def test_how_a_cassette_is_played_is_said_by_markers_and_settings(
+def test_how_a_cassette_is_played_is_said_by_markers_and_settings(  # noqa: PLR0917 - one column an argument
     pytester: pytest.Pytester,
     calls: list[str],
     mark: str,
@@ -196,7 +194,7 @@ def llm_cassette_config():
     )
     refused = pytester.runpytest_inprocess()
     assert refused.parseoutcomes()["errors"] == 1
-    refused.stdout.fnmatch_lines("*llm_cassette_config has no setting 'speeed'; return a dict of speed, *")
+    refused.stdout.fnmatch_lines("*llm_cassette_config is {'speeed': 1}")
 
 
 def test_the_replay_speed_is_an_option(pytester: pytest.Pytester, calls: list[str]) -> None:
@@ -209,28 +207,7 @@ def test_the_replay_speed_is_an_option(pytester: pytest.Pytester, calls: list[st
     took = {}
     for speed in ("0", "2"):
         result = pytester.runpytest_inprocess(
-            f"--llm-replay-speed={speed}", "--durations=1", "-vv", "--durations-min=0"
+            f"--llm-replay-speed={speed}", "--durations=0", "-vv", "--durations-min=0"
         )
         took[speed] = float(re.search(r"([\d.]+)s call", result.stdout.str())[1])  # type: ignore[index]
     assert took["2"] - took["0"] > 0.4
-
-
-def test_an_old_cassette_is_told_of(pytester: pytest.Pytester, calls: list[str]) -> None:
-    """`max_age` in the marker or as an option; the test runs all the same."""
-    pytester.makepyfile(
-        test_suite=TWO.replace("llm_cassette\ndef test_one", "llm_cassette(max_age='30d')\ndef test_one")
-    )
-    pytester.runpytest_inprocess(RECORD).assert_outcomes(passed=2)
-    for path in shelf(pytester).glob("*.json"):
-        text = re.sub(
-            r'"created_at": "[^"]*"', '"created_at": "2020-01-01T00:00:00Z"', path.read_text("utf-8")
-        )
-        path.write_text(re.sub(r'\n +"recorded_at": "[^"]*",', "", text), "utf-8")
-        os.utime(path, (1.6e9, 1.6e9))
-    result = pytester.runpytest_inprocess()
-    result.assert_outcomes(passed=2)
-    [line] = [line for line in result.outlines if "days old" in line]
-    assert re.search(r"test_one\.json is \d{4} days old \(max_age=30d\): pytest .*test_one$", line)
-    result = pytester.runpytest_inprocess("--llm-max-age=1y")
-    assert sum("days old" in line for line in result.outlines) == 2
-    assert json.dumps(calls) == '["one", "two", "three"]'

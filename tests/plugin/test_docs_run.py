@@ -37,6 +37,7 @@ def test_every_block_is_a_file_that_is_run_here() -> None:
         "test_mine.py",
         "test_my_provider.py",
         "conftest.py",
+        "test_rules.py",
         "test_stream.py",
         "test_rain.py",
         "test_paced.py",
@@ -46,8 +47,9 @@ def test_every_block_is_a_file_that_is_run_here() -> None:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_a_script_of_the_docs_holds(script: str) -> None:
+def test_a_script_of_the_docs_holds(script: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As pasted, its assertions pass."""
+    monkeypatch.chdir(tmp_path)
     assert "assert " in script
     exec(compile(script, "docs", "exec"), {})
 
@@ -104,6 +106,12 @@ def test_the_tests_of_the_guide_are_recorded_and_replayed(pytester: pytest.Pytes
         live = ("--llm-engine=ollama", f"--llm-base-url={server.url('ollama')}", "--llm-record-mode=once")
         pytester.runpytest_inprocess(*live).assert_outcomes(passed=2)
     pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
+def test_declared_parts_of_the_page_count_as_equal(pytester: pytest.Pytester) -> None:
+    """As pasted: another ticket and another run get the recorded answer."""
+    _paste(pytester, "test_rules.py")
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 def test_a_redactor_of_the_page_is_asked(pytester: pytest.Pytester) -> None:

@@ -33,9 +33,11 @@ from pytest_llmharness.domain.usage import Timing, Usage
 from pytest_llmharness.errors import HarnessError
 from pytest_llmharness.harness.constrain import Constraints
 from pytest_llmharness.harness.context import ContextAssembler, ContextSettings
-from pytest_llmharness.harness.degrade import Breaker
+from pytest_llmharness.harness.degrade import Breaker, Degrade
 from pytest_llmharness.harness.gate import Allowance, Gate
 from pytest_llmharness.harness.guardrails import Guardrails
+from pytest_llmharness.harness.normalize import Normalizer
+from pytest_llmharness.harness.validate import fail_fast
 
 EXAMPLES = int(os.environ.get("LLMHARNESS_FUZZ_EXAMPLES", "200"))
 """How many behaviours are tried; `make fuzz` tries 10,000."""
@@ -202,17 +204,38 @@ configs = st.builds(
     stop_when_stuck=st.booleans(),
     tool_concurrency=st.integers(1, 3),
 )
+layers = st.fixed_dictionaries(
+    {
+        "normalize": st.sampled_from([None, Normalizer()]),
+        "guardrails": st.sampled_from(
+            [None, Guardrails(), Guardrails(action="block"), Guardrails(truncate=True)]
+        ),
+        "context": st.sampled_from(
+            [None, ContextAssembler(), ContextAssembler(ContextSettings(window_tokens=400))]
+        ),
+        "constrain": st.sampled_from([None, Constraints(quotas={"look": 3}), Constraints(write=False)]),
+    }
+)
+
+
+async def fussy(value: Any) -> Any:
+    """Find fault with every other answer, in words of its own."""
+    text = str(value)
+    return f"I do not like {text}" if len(text) % 2 else None
+
+
 makings = st.fixed_dictionaries(
     {
         "config": configs,
         "schema": st.sampled_from([None, PRIORITY]),
-        "guardrails": st.sampled_from(
-            [None, Guardrails(), Guardrails(action="block"), Guardrails(truncate=True)]
-        ),
-        "context": st.sampled_from([None, ContextAssembler(ContextSettings(window_tokens=400))]),
-        "gate": st.sampled_from([None, Gate(), Gate(dry_run=True)]),
-        "constraints": st.sampled_from([None, Constraints(quotas={"look": 3}), Constraints(write=False)]),
-        "allowances": st.sampled_from([(), (Allowance("money", ("pay",), calls=2, per_s=60),)]),
+        "validators": st.sampled_from([(), (fussy,), (fail_fast(fussy),)]),
+        "layers": layers,
+        "gate": st.builds(
+            Gate,
+            dry_run=st.booleans(),
+            allowances=st.sampled_from([(), (Allowance("money", ("pay",), calls=2, per_s=60),)]),
+        )
+        | st.none(),
     }
 )
 extras = st.fixed_dictionaries(
@@ -231,11 +254,12 @@ def harness(script: list[Any], making: dict[str, Any], extra: dict[str, Any]) ->
     parts = {
         "cache": LRUCache(clock) if extra["cache"] else None,
         "limiter": TokenBucket(clock, capacity=2, refill_s=1) if extra["limiter"] else None,
-        "breaker": Breaker(MemoryBreakerStates(clock), clock) if extra["breaker"] else None,
         "fallbacks": [ScriptedProvider(["spare"] * 99, model="spare")] if extra["fallback"] else [],
         "session_log": log,
     }
-    return Harness(provider, tools=TOOLS, clock=clock, **parts, **making), provider
+    breaker = Breaker(MemoryBreakerStates(clock), clock) if extra["breaker"] else None
+    parts |= making | {"layers": {**making["layers"], "degrade": Degrade(breaker=breaker)}}
+    return Harness(provider, tools=TOOLS, clock=clock, **parts), provider
 
 
 async def ran(harness: Harness, request: Request) -> LLMResult:
@@ -260,7 +284,8 @@ def check(result: LLMResult, making: dict[str, Any]) -> None:
         assert making["schema"] is None or Schema(PRIORITY).accepts_value(result.unwrap())
         return
     reason = FailureReason(metadata["failure_reason"])
-    assert metadata["layer"] == reason.layer
+    # A request that does not fit the window is invalid too, and it is the context that says so.
+    assert metadata["layer"] in {reason.layer, "context" if reason == "invalid_request" else reason.layer}
     error = metadata["error"]
     assert isinstance(error, HarnessError)
     assert error.what
@@ -303,7 +328,7 @@ def test_any_behaviour_ends_in_the_declared_outcomes(text: str, script: Any, mak
     check(live, making)
     if all(isinstance(step, Completion | fault.Fault) and not _is_odd(step) for step in script):
         # A stream that is cut at a guardrail never hears how many tokens it was.
-        tokens = making["guardrails"] is None
+        tokens = making["layers"]["guardrails"] is None
         assert told(live, tokens=tokens) == told(result, tokens=tokens)
 
 
@@ -362,7 +387,7 @@ def test_every_valid_answer_is_accepted(  # noqa: PLR0917
     script = [*broken, *map(Completion, bad), *(Completion("", (call,), "tool_calls") for call in calls)]
     random.shuffle(script)
     config = HarnessConfig(max_iterations=8, stop_when_stuck=False)
-    making = {"config": config, "schema": PRIORITY, "guardrails": guardrails}
+    making = {"config": config, "schema": PRIORITY, "layers": {"guardrails": guardrails}}
     extra = {**extra, "fallback": False, "breaker": False}
     for face in (ran, streamed):
         one, provider = harness([*script, Completion(good)], making, extra)

@@ -69,7 +69,12 @@ def test_arguments_come_back_as_they_went(name: str, arguments: dict[str, Any]) 
         assert [(call.name, call.arguments) for call in PARSER.parse(text).tool_calls] == [(name, arguments)]
 
 
-@given(NAMES, st.dictionaries(NAMES, st.text(alphabet=st.characters(exclude_characters="<\r")), max_size=3))
+@given(
+    NAMES,
+    st.dictionaries(
+        NAMES, st.text(alphabet=st.characters(codec="utf-8", exclude_characters="<\r")), max_size=3
+    ),
+)
 def test_string_arguments_between_tags_are_kept(name: str, arguments: dict[str, str]) -> None:
     """With a schema that says string, the text between the tags is the value, whatever it looks like."""
     tool = {"name": name, "parameters": {"properties": {key: {"type": "string"} for key in arguments}}}

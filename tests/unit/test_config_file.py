@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from pytest_llmharness import Harness, HarnessConfig, ScriptedProvider, ToolCall, VirtualClock, tool
+from pytest_llmharness import (
+    Harness,
+    HarnessConfig,
+    Message,
+    Request,
+    ScriptedProvider,
+    ToolCall,
+    VirtualClock,
+    tool,
+)
+from pytest_llmharness.adapters.retrievers.memory import MemoryRetriever
 from pytest_llmharness.adapters.tracers.memory import MemoryTracer
 from pytest_llmharness.errors import ConfigError
 from pytest_llmharness.wiring.config_file import file_schema, read_file
@@ -56,6 +66,15 @@ def test_a_file_that_says_nothing_has_article_003s_defaults(write: Write) -> Non
         0.9,
     )
     assert HarnessConfig.deterministic().seed == 42
+
+
+def test_the_presets_are_the_articles_values() -> None:
+    """One winner per setting, and the other articles' values by name."""
+    of_000, of_004 = HarnessConfig.article_000(), HarnessConfig.article_004()
+    assert of_000 == HarnessConfig()
+    assert (of_000.temperature, of_000.max_tokens, of_000.retry_delay_seconds) == (0.0, 1024, 1.0)
+    assert (of_004.max_tokens, of_004.history_max_messages, of_004.history_max_tokens) == (4096, 20, None)
+    assert HarnessConfig.article_004(max_tokens=9).max_tokens == 9
 
 
 def ask(
@@ -139,6 +158,22 @@ def asked_with(name: str) -> Callable[[Write, str], Any]:
     return see
 
 
+def retrieved(write: Write, settings: str) -> Any:
+    known = {f"page {n}": f"Refunds arrive in {n} days, {'as a rule, ' * 20}that is." for n in range(2, 6)}
+    harness, provider, _ = ask(write, settings, ["done"], retriever=MemoryRetriever(known))
+    harness.run("When do refunds arrive?")
+    return sum(message.text.count("Refunds arrive in") for message in provider.prompts[0].messages)
+
+
+def kept(write: Write, settings: str) -> Any:
+    turns = [
+        turn(f"{turn.__name__} {n} " * 9) for n in range(15) for turn in (Message.user, Message.assistant)
+    ]
+    harness, provider, _ = ask(write, settings, ["done"])
+    result = harness.run(Request("And now?", history=tuple(turns)))
+    return len(provider.prompts[0].messages) if provider.prompts else result.metadata["failure_reason"]
+
+
 KEYS: dict[str, tuple[Callable[[Write, str], Any], str, Any, str, Any]] = {
     "cache_enabled": (cached, "true", 1, "false", 2),
     "cache_capacity": (evicted, "1000", 3, "2", 4),
@@ -170,6 +205,12 @@ KEYS: dict[str, tuple[Callable[[Write, str], Any], str, Any, str, Any]] = {
         "the password and the plan",
     ),
     "allowed_tools": (offered, "[]", ["look", "listen"], "[listen]", ["listen"]),
+    "context_max_tokens": (retrieved, "4000", 4, "100", 1),
+    "context_max_snippets": (retrieved, "10", 4, "2", 2),
+    "context_window_tokens": (kept, "null", 31, "1", "invalid_request"),
+    "history_max_tokens": (kept, "4000", 31, "100", 4),
+    "history_max_messages": (kept, "null", 31, "20", 20),
+    "history_max_turns": (kept, "null", 31, "3", 6),
     "enable_tracing": (traced, "true", True, "false", False),
     "temperature": (asked_with("temperature"), "0", 0, "0.3", 0.3),
     "top_p": (asked_with("top_p"), "0.9", 0.9, "0.5", 0.5),

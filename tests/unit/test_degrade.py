@@ -32,6 +32,7 @@ from pytest_llmharness.harness.degrade import (
     Backoff,
     Breaker,
     BreakerSettings,
+    Degrade,
     Endpoint,
     FallBack,
     GiveUp,
@@ -313,7 +314,12 @@ def test_an_open_circuit_costs_no_call() -> None:
         ScriptedProvider(["small"] * 2, model="m1"),
     )
     breaker = Breaker(MemoryBreakerStates(clock), clock, settings=BreakerSettings(failures=1))
-    harness = desk_of(clock, [first, spare], breaker=breaker, config=HarnessConfig(max_retries=0))
+    harness = desk_of(
+        clock,
+        [first, spare],
+        layers={"degrade": Degrade(breaker=breaker)},
+        config=HarnessConfig(max_retries=0),
+    )
 
     async def clause() -> list[str]:
         said = [await harness.arun("hello"), await harness.arun("hello")]

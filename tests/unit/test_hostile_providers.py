@@ -31,7 +31,7 @@ from pytest_llmharness.domain.event import EventKind
 from pytest_llmharness.domain.usage import Timing, Usage
 from pytest_llmharness.errors import ConfigError, ProviderError, RateLimited, SessionLogError
 from pytest_llmharness.harness.context import ContextAssembler, ContextSettings
-from pytest_llmharness.harness.degrade import Backoff
+from pytest_llmharness.harness.degrade import Backoff, Degrade
 from pytest_llmharness.harness.guardrails import Guardrails
 from pytest_llmharness.harness.normalize import Normalizer, NormalizeSettings
 from pytest_llmharness.harness.received import received
@@ -179,7 +179,12 @@ def test_arguments_that_json_cannot_express_are_refused(face: Face, tmp_path: Pa
     calls = tuple(ToolCall("look", {"what": value}, str(n)) for n, value in enumerate([float("nan"), deep]))
     provider = Raw(Completion("", calls, "tool_calls"))
     log = SqliteSessionLog(tmp_path / "s.db")
-    parts = {"tools": [look], "session_log": log, "guardrails": Guardrails(), "clock": VirtualClock()}
+    parts = {
+        "tools": [look],
+        "session_log": log,
+        "layers": {"guardrails": Guardrails()},
+        "clock": VirtualClock(),
+    }
     assert face(Harness(provider, **parts), "go").success
     assert all("no JSON object" in one for one in told(provider))
 
@@ -255,7 +260,10 @@ def test_a_wait_that_is_no_time_is_not_waited_for(wait: Any, face: Face) -> None
     """A server cannot hang a run by what it asks for."""
     clock = VirtualClock()
     limited = RateLimited("slow down", where="raw", fix="wait", retry_after_s=wait)
-    result = face(Harness(Raw(limited, "fine"), backoff=Backoff(jitter_s=0), clock=clock), "go")
+    result = face(
+        Harness(Raw(limited, "fine"), layers={"degrade": Degrade(backoff=Backoff(jitter_s=0))}, clock=clock),
+        "go",
+    )
     assert (result.content, clock.now()) == ("fine", 1.0)
 
 
@@ -368,7 +376,7 @@ def test_a_tool_result_that_fills_the_window_ends_the_run_by_name(face: Face) ->
 
     provider = ScriptedProvider([ToolCall("read"), "done"])
     narrow = ContextAssembler(ContextSettings(window_tokens=500))
-    result = face(Harness(provider, tools=[read], context=narrow), "go")
+    result = face(Harness(provider, tools=[read], layers={"context": narrow}), "go")
     assert (result.metadata["failure_reason"], len(provider.prompts)) == ("invalid_request", 1)
 
 
@@ -397,7 +405,7 @@ def test_a_validator_that_stumbles_over_an_answer_has_said_no(error: Exception, 
     assert "invalid because" in provider.prompts[1].messages[-1].text
 
 
-@pytest.mark.parametrize("verdict", [True, False, 0, ["bad"]])
+@pytest.mark.parametrize("verdict", [True, False, 0, [7], {"bad": "words"}])
 def test_a_validator_that_returns_no_words_is_a_mistake_of_the_test(verdict: Any) -> None:
     """False means invalid to some and nothing to us: it is refused, not guessed."""
     with pytest.raises(ConfigError, match="returned"):
@@ -409,7 +417,7 @@ def test_guardrails_clean_what_comes_in(face: Face) -> None:
     off = Normalizer(NormalizeSettings(enabled=False))
     for inputs, expected in ((True, "ab"), (False, "a\x00b")):
         provider = ScriptedProvider(["fine"])
-        face(Harness(provider, normalizer=off, guardrails=Guardrails(inputs=inputs)), "a\x00b")
+        face(Harness(provider, layers={"normalize": off, "guardrails": Guardrails(inputs=inputs)}), "a\x00b")
         assert provider.prompts[0].messages[-1].text == expected
 
 
@@ -438,7 +446,7 @@ def test_a_kept_answer_is_used_by_both_faces_and_costs_no_tokens() -> None:
     """D4b, D10: a stream shows it, guarded, and asks no model."""
     clock = VirtualClock()
     provider = ScriptedProvider(["my password: hunter2"])
-    harness = Harness(provider, cache=LRUCache(clock), guardrails=Guardrails(), clock=clock)
+    harness = Harness(provider, cache=LRUCache(clock), layers={"guardrails": Guardrails()}, clock=clock)
     harness.run("go")
 
     async def watch() -> Any:
@@ -555,7 +563,9 @@ def test_what_a_text_says_beside_its_calls_is_guarded_too(
 ) -> None:
     """D8, D4b: the answer ends where its text may not go on; its calls are not made."""
     provider = Raw(Completion(text, (ToolCall("look", {"what": "x"}),), "tool_calls"))
-    result = face(Harness(provider, tools=[look], guardrails=guardrails, clock=VirtualClock()), "go")
+    result = face(
+        Harness(provider, tools=[look], layers={"guardrails": guardrails}, clock=VirtualClock()), "go"
+    )
     assert result.metadata.get("failure_reason") == reason
     assert len(provider.prompts) == 1
     assert "hunter2" not in result.content
@@ -569,7 +579,11 @@ def test_a_failure_shows_no_more_than_a_success_would(face: Face) -> None:
     config = HarnessConfig(max_retries=0)
     result = face(
         Harness(
-            ScriptedProvider([says]), schema=schema, guardrails=guarded, config=config, clock=VirtualClock()
+            ScriptedProvider([says]),
+            schema=schema,
+            layers={"guardrails": guarded},
+            config=config,
+            clock=VirtualClock(),
         ),
         "go",
     )
@@ -578,7 +592,10 @@ def test_a_failure_shows_no_more_than_a_success_would(face: Face) -> None:
     calls = Completion("password: hunter2", (ToolCall("look", {"what": "x"}),), "tool_calls")
     config = HarnessConfig(max_tool_depth=0)
     result = face(
-        Harness(Raw(calls), tools=[look], guardrails=guarded, config=config, clock=VirtualClock()), "go"
+        Harness(
+            Raw(calls), tools=[look], layers={"guardrails": guarded}, config=config, clock=VirtualClock()
+        ),
+        "go",
     )
     assert result.metadata["failure_reason"] == "max_tool_depth"
     assert "hunter2" not in result.content

@@ -24,7 +24,7 @@ from pytest_llmharness import (
 from pytest_llmharness.domain.completion import Completion
 from pytest_llmharness.domain.result import FailureReason
 from pytest_llmharness.errors import BadRequest, HarnessError
-from pytest_llmharness.harness.reliability import Odds, interval
+from pytest_llmharness.explain.reliability import Odds, interval
 
 PRIORITY = {"type": "object", "properties": {"priority": {"type": "integer"}}, "required": ["priority"]}
 NAMED = "field 'priority' must be an integer"
@@ -88,11 +88,8 @@ def test_without_repairs_the_system_is_as_good_as_the_model() -> None:
     assert asyncio.run(measured(odds)) / RUNS >= 0.99
 
 
-def test_a_repair_that_names_nothing_mends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_repair_that_names_nothing_mends_nothing() -> None:
     """B39: the feedback is what does it; the same number of calls without it stays at 85 %."""
-    from pytest_llmharness.harness import orchestrator
-
-    monkeypatch.setattr(orchestrator, "complaint", lambda problems: "Again, please.")
     odds = Odds(0.15, 0.85)
 
     class Deaf(Unreliable):
@@ -103,7 +100,13 @@ def test_a_repair_that_names_nothing_mends_nothing(monkeypatch: pytest.MonkeyPat
     async def runs() -> int:
         config, succeeded = HarnessConfig(stop_when_stuck=False), 0
         for seed in range(RUNS // 4):
-            harness = Harness(Deaf(odds, Random(seed)), schema=PRIORITY, config=config, clock=VirtualClock())
+            harness = Harness(
+                Deaf(odds, Random(seed)),
+                schema=PRIORITY,
+                config=config,
+                clock=VirtualClock(),
+                layers={"repair": lambda problems: "Again, please."},
+            )
             succeeded += (await harness.arun("go")).success
         return succeeded
 

@@ -118,7 +118,7 @@ def test_a_call_that_is_made_again_is_counted_once(in_doubt: Any) -> None:
         return None
 
     pay.lookup = never  # type: ignore[attr-defined]
-    parts = {"tools": [pay], "constraints": Constraints(quotas={"pay": 2}), "clock": VirtualClock()}
+    parts = {"tools": [pay], "layers": {"constrain": Constraints(quotas={"pay": 2})}, "clock": VirtualClock()}
     first = ScriptedProvider([ToolCall("pay", {"amount": 1})])
     log = crashed(Stops(EventKind.TOOL_RESULT), provider=first, **parts)
     provider = ScriptedProvider([ToolCall("pay", {"amount": 2}), "done"])
@@ -136,7 +136,7 @@ def test_a_call_that_a_person_wants_made_again_is_in_its_quota() -> None:
         """Pay somebody."""
         return "paid"
 
-    parts = {"tools": [pay], "constraints": Constraints(quotas={"pay": 1}), "clock": VirtualClock()}
+    parts = {"tools": [pay], "layers": {"constrain": Constraints(quotas={"pay": 1})}, "clock": VirtualClock()}
     first = ScriptedProvider([ToolCall("pay", {"amount": 1})])
     log = crashed(Stops(EventKind.TOOL_RESULT), provider=first, **parts)
     provider = ScriptedProvider(["done"])
@@ -151,7 +151,7 @@ def test_a_settlement_of_nothing_is_refused(settle: Any) -> None:
     """The error names what is in doubt; a settlement that was taken before is no mistake."""
 
     @tool
-    def pay(amount: int) -> str:
+    async def pay(amount: int) -> str:
         """Pay somebody."""
         return "paid"
 
@@ -177,7 +177,7 @@ def test_what_was_redacted_stays_redacted_when_it_is_made_again() -> None:
         seen.append(text)
         return "saved"
 
-    parts = {"tools": [save], "guardrails": Guardrails(), "clock": VirtualClock()}
+    parts = {"tools": [save], "layers": {"guardrails": Guardrails()}, "clock": VirtualClock()}
     provider = ScriptedProvider([ToolCall("save", {"text": "password: hunter2"})])
     log = crashed(Stops(EventKind.TOOL_RESULT), provider=provider, **parts)
     Harness(ScriptedProvider(["done"]), session_log=log, **parts).resume("s")
@@ -314,8 +314,8 @@ def test_every_call_of_a_run_has_a_key_of_its_own() -> None:
         ([ToolCall("look", {"what": "x"})] * 9, {}),
         ([ToolCall("look", {"what": "x"})] * 9, {"config": HarnessConfig(max_iterations=2)}),
         (["I am sorry"] * 9, {"schema": {"type": "integer"}, "config": HarnessConfig(max_retries=8)}),
-        (["my password"], {"guardrails": Guardrails(action="block")}),
-        (["x" * 10_001], {"guardrails": Guardrails()}),
+        (["my password"], {"layers": {"guardrails": Guardrails(action="block")}}),
+        (["x" * 10_001], {"layers": {"guardrails": Guardrails()}}),
         ([], {"text": "   "}),
     ],
     ids=[

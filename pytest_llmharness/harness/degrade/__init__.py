@@ -5,8 +5,9 @@ Names load when they are first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ...lazy import names_of
 
 if TYPE_CHECKING:
     from .backoff import Backoff as Backoff
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .ladder import Ladder as Ladder
     from .ladder import Retry as Retry
     from .ladder import Step as Step
+    from .layer import Degrade as Degrade
     from .messages import Messages as Messages
     from .messages import duration as duration
     from .stale import stale_answer as stale_answer
@@ -44,6 +46,7 @@ _HOMES = {
     "Ladder": "ladder",
     "Retry": "ladder",
     "Step": "ladder",
+    "Degrade": "layer",
     "Messages": "messages",
     "duration": "messages",
     "stale_answer": "stale",
@@ -54,6 +57,7 @@ __all__ = [
     "Breaker",
     "BreakerSettings",
     "Change",
+    "Degrade",
     "Endpoint",
     "FallBack",
     "GiveUp",
@@ -71,9 +75,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
-    return value
+__getattr__ = names_of(__name__, _HOMES)

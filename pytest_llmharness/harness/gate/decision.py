@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
+from ...domain.frozen import dataclass
 from ...domain.tool import ToolCall, ToolSpec
 from ...ports.approver import Approver
 from ..refusal import Refusal
 from .approval import ticket_of
-from .budgets import Account, Charge
+from .budgets import Account, Allowance, Charge
 from .policy import Judgement, Policy
 from .preview import Previewer, preview
 from .sql_rows import RowCounter
@@ -74,6 +75,7 @@ class Gate:
         escalation: asked where a rule says "escalate"; None means the approver.
         count: counts database rows for the rules about SQL; give it a read-only connection.
         dry_run: decide and preview, but let nothing with side effects run.
+        allowances: what a session may spend on calls.
         prices: the cost of a call by tool name, charged to the account.
         previewers: say what a call would do, by tool name.
     """
@@ -86,11 +88,13 @@ class Gate:
         escalation: Approver | None = None,
         count: RowCounter | None = None,
         dry_run: bool = False,
+        allowances: Iterable[Allowance] = (),
         prices: Mapping[str, float] | None = None,
         previewers: Mapping[str, Previewer] | None = None,
     ) -> None:
         self.policy = policy if policy is not None else Policy()
         self.dry_run = dry_run
+        self.allowances = tuple(allowances)
         self._approver = approver
         self._escalation = escalation or approver
         self._count = count

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...domain.request import Request
 from ...errors import ConfigError, InvalidRequest
 
@@ -30,5 +32,14 @@ def refusal(request: Request) -> InvalidRequest | None:
             f"the request has no text: {request.text!r}",
             where="Request.text",
             fix="send at least one word",
+        )
+    texts = isinstance(request.documents, Mapping) and all(
+        isinstance(name, str) and isinstance(text, str) for name, text in request.documents.items()
+    )
+    if not texts:
+        return InvalidRequest(
+            "the documents of the request are no texts by name",
+            where="Request.documents",
+            fix="send Request(..., documents={'contract.txt': text})",
         )
     return None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
+from ...domain.frozen import dataclass
 from ...domain.message import Message, Part, TextPart
 from ...domain.request import Request
 from ...errors import InvalidRequest
@@ -50,7 +51,7 @@ class Admission:
         refusal: why no model may see it, or None.
         changes: the names of the steps that changed something.
         hits: the attempts that were found in the text and in the user's and tools' earlier turns.
-        document: what kind of document the text is, or holds.
+        document: what kind of document the text is, or holds, or the first document that came with it.
     """
 
     request: Request
@@ -143,17 +144,24 @@ class Normalizer:
         refused = refusal(request) or self._missing_field(request)
         if refused is not None or not self.settings.enabled:
             return Admission(request, refused)
+        changes: dict[str, None] = {}
         try:
             text = self.text(request.text)
             history = [self._turn(message) for message in request.history]
+            documents = {name: self._document(text, changes) for name, text in request.documents.items()}
         except InvalidRequest as error:
             return Admission(request, error)
-        changes = dict.fromkeys([*text.changes, *(change for _, turn in history for change in turn.changes)])
+        changes |= dict.fromkeys(text.changes)
+        changes |= dict.fromkeys(change for _, turn in history for change in turn.changes)
         hits = (*text.hits, *(hit for _, turn in history for hit in turn.hits))
-        admitted = replace(request, text=text.text, history=tuple(message for message, _ in history))
+        admitted = request
+        if history or documents or text.text != request.text:
+            turns = tuple(message for message, _ in history)
+            admitted = replace(request, text=text.text, history=turns, documents=documents)
         if hits and self.settings.on_injection == "reject":
             return Admission(request, _rejected(hits[0], in_text=bool(text.hits)), tuple(changes), hits)
-        document = Document() if _says_nothing(text.text) else document_of(text.text)
+        kinds = (document_of(each) for each in (text.text, *documents.values()) if not _says_nothing(each))
+        document = next((found for found in kinds if found.kind is not None), Document())
         return Admission(admitted, refusal(admitted), tuple(changes), hits, document)
 
     def tool_result(self, text: str) -> Normalized:
@@ -173,12 +181,21 @@ class Normalizer:
         )
 
     def _cleaned(self, text: str, changes: dict[str, None]) -> str:
+        return self._cut(self._cleaned_once(text, changes), self.settings.max_chars, changes)
+
+    def _cleaned_once(self, text: str, changes: dict[str, None]) -> str:
         for name, step in default_steps() if self._steps is None else self._steps:
             cleaned = step(text)
             if cleaned != text:
                 changes[name] = None
             text = cleaned
-        return self._cut(text, self.settings.max_chars, changes)
+        return text
+
+    def _document(self, text: str, changes: dict[str, None]) -> str:
+        """Clean a long text page by page; what is taken from it is scanned when it is taken."""
+        pages = text[: self.settings.max_document_chars + 1].split("\f")
+        cleaned = "\f".join(self._cleaned_once(page, changes) for page in pages)
+        return self._cut(cleaned, self.settings.max_document_chars, changes)
 
     def _cut(self, text: str, max_chars: int, changes: dict[str, None]) -> str:
         cut = truncated(text, max_chars)

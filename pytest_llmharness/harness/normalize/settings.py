@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ...domain.frozen import dataclass
 from ...errors import ConfigError
 from .truncation import MARK
 
@@ -18,6 +18,7 @@ class NormalizeSettings:
     Args:
         enabled: False lets every text through as it came.
         max_chars: the most characters of one text; what is over is cut, with a mark.
+        max_document_chars: the same for a document that comes with a request.
         required_fields: keys that `Request.metadata` must hold, with a value.
         on_injection: what happens to text that tries to take the model over: "reject" refuses the
             request, "neutralise" puts a mark in its place, "flag" only reports it.
@@ -25,12 +26,15 @@ class NormalizeSettings:
 
     enabled: bool = True
     max_chars: int = 200_000
+    max_document_chars: int = 2_000_000
     required_fields: tuple[str, ...] = ()
     on_injection: Literal["reject", "neutralise", "flag"] = "neutralise"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.max_chars, int) or self.max_chars <= len(MARK):
-            raise _bad("max_chars", self.max_chars, f"a whole number over {len(MARK)}")
+        for name in ("max_chars", "max_document_chars"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value <= len(MARK):
+                raise _bad(name, value, f"a whole number over {len(MARK)}")
         if self.on_injection not in _ACTIONS:
             raise _bad("on_injection", self.on_injection, f"one of {', '.join(_ACTIONS)}")
         fields: object = self.required_fields

@@ -5,8 +5,9 @@ Names load when they are first used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ...lazy import names_of
 
 if TYPE_CHECKING:
     from .asking import asks as asks
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .costs import Cost as Cost
     from .costs import CostBudget as CostBudget
     from .costs import Spending as Spending
+    from .costs import months_to_pay_back as months_to_pay_back
     from .difficulty import Complexity as Complexity
     from .difficulty import ComplexityRules as ComplexityRules
     from .difficulty import complexity as complexity
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from .router import RoutingRules as RoutingRules
     from .router import Signals as Signals
     from .router import expected_cost as expected_cost
+    from .routing import Routes as Routes
+    from .routing import Routing as Routing
     from .tasks import TASK_TIERS as TASK_TIERS
     from .tasks import TaskRules as TaskRules
     from .tasks import route_task as route_task
@@ -49,12 +53,13 @@ _NAMES = {
     "asking": ("asks", "hybrid"),
     "classification": ("Classification", "ClassifyRules", "classify", "read_classification"),
     "difficulty": ("Complexity", "ComplexityRules", "complexity"),
-    "costs": ("Cost", "CostBudget", "Spending"),
+    "costs": ("Cost", "CostBudget", "Spending", "months_to_pay_back"),
     "attempt": ("Answer", "Attempt", "Escalated", "Try"),
     "escalation": ("Escalation",),
     "judging": ("EscalationRules", "climbs_after", "maybe_escalate"),
     "prices": ("PRICES", "Price", "PriceTable"),
     "router": ("Plan", "Router", "RoutingRules", "Signals", "expected_cost"),
+    "routing": ("Routes", "Routing"),
     "tasks": ("TASK_TIERS", "TaskRules", "route_task"),
     "tiers": ("DEFAULT_TIERS", "ModelCall", "ModelTier", "Tiers"),
 }
@@ -81,6 +86,8 @@ __all__ = [
     "Price",
     "PriceTable",
     "Router",
+    "Routes",
+    "Routing",
     "RoutingRules",
     "Signals",
     "Spending",
@@ -94,14 +101,10 @@ __all__ = [
     "expected_cost",
     "hybrid",
     "maybe_escalate",
+    "months_to_pay_back",
     "read_classification",
     "route_task",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f".{home}", __name__), name)
-    return value
+__getattr__ = names_of(__name__, _HOMES)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from ...domain.frozen import dataclass
 from ...domain.prompt import Options
 from ...errors import ConfigError
 from ..config import HarnessConfig
+
+if TYPE_CHECKING:
+    from ...ports.provider import Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +25,14 @@ class ModelTier:
         cost_per_call: US dollars a call, where the price table does not know the model; None means
             that nobody knows, and then no call fits into a limited budget.
         cloud: whether asking it sends the prompt off this machine.
+        provider: who answers, or its name; None means the harness's own provider.
     """
 
     model: str
     max_tokens: int
     cost_per_call: float | None = 0.0
     cloud: bool = False
+    provider: Provider | str | None = None
 
     def __post_init__(self) -> None:
         if not self.model:

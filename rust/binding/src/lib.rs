@@ -4,6 +4,7 @@ mod late;
 mod objects;
 mod parsing;
 mod repair;
+mod request;
 mod stream;
 mod values;
 mod verdict_call;
@@ -24,15 +25,12 @@ mod _core {
     #[pymodule_export]
     use super::repair::{Edits, coerce_json, repair_json};
     #[pymodule_export]
-    use super::{Findings, Schema, Stream, canonical_json, json_of};
-}
-
-/// One spelling for all texts of an equal JSON value; None where the text is no JSON.
-#[pyfunction]
-#[pyo3(signature = (text, /))]
-fn canonical_json<'py>(py: Python<'py>, text: &[u8]) -> Option<Bound<'py, PyBytes>> {
-    let form = released(py, text.len(), || llmharness_engine::canonical_form(text))?;
-    Some(PyBytes::new(py, &form))
+    use super::request::{request_key, request_prefixes, request_text};
+    /// Changes whenever a request gets another key than before.
+    #[pymodule_export]
+    const REQUEST_VERSION: u32 = llmharness_engine::request::VERSION;
+    #[pymodule_export]
+    use super::{Findings, Schema, Stream, json_of};
 }
 
 /// The JSON text of a Python value; None where it takes a slower look.

@@ -1,8 +1,6 @@
-//! One spelling for all texts of equal values: for `const`, `enum`, `uniqueItems`, and for
-//! whoever compares documents.
+//! One spelling for all texts of equal values: for `const`, `enum`, `uniqueItems`.
 
 use crate::scan::{Number, byte, decoded, number_end, number_in, past_space, string_end};
-use crate::text::is_json;
 use serde_json::Value;
 
 /// The canonical form of a value.
@@ -13,44 +11,20 @@ pub fn canonical_of(value: &Value) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// The canonical form of a whole text; None where it is no JSON.
-///
-/// Of repeated names every member counts, in the order of the text, so that no two texts are one
-/// which a reader could take for different values.
-pub fn form(text: &[u8]) -> Option<Vec<u8>> {
-    if !is_json(text) {
-        return None;
-    }
-    let mut out = Vec::with_capacity(text.len());
-    write_value(text, past_space(text, 0), &mut out, Members::All)?;
-    Some(out)
-}
-
-/// Which of the members with one name count.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Members {
-    All,
-    Last,
-}
-
 /// Append the canonical form of the JSON value at `at`; return the position behind it.
 ///
 /// The text is JSON that was read before: nesting is bounded. None only where it is not UTF-8.
 /// White space goes, names are sorted (of equal ones the last counts), numbers and strings get
 /// one spelling each.
 pub fn write(text: &[u8], at: usize, out: &mut Vec<u8>) -> Option<usize> {
-    write_value(text, at, out, Members::Last)
-}
-
-fn write_value(text: &[u8], at: usize, out: &mut Vec<u8>, members: Members) -> Option<usize> {
     match byte(text, at) {
         b'"' => {
             let end = string_end(text, at + 1)?;
             write_string(&decoded(text.get(at + 1..end.at)?, end.escaped)?, out);
             Some(end.at + 1)
         }
-        b'{' => write_object(text, at + 1, out, members),
-        b'[' => write_array(text, at + 1, out, members),
+        b'{' => write_object(text, at + 1, out),
+        b'[' => write_array(text, at + 1, out),
         b'-' | b'0'..=b'9' => {
             let end = number_end(text, at)?;
             write_number(number_in(text.get(at..end)?), out);
@@ -64,7 +38,7 @@ fn write_value(text: &[u8], at: usize, out: &mut Vec<u8>, members: Members) -> O
     }
 }
 
-fn write_string(text: &str, out: &mut Vec<u8>) {
+pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     out.extend((text.len() as u64).to_le_bytes());
     out.extend(text.as_bytes());
@@ -83,11 +57,11 @@ fn write_number(number: Number<'_>, out: &mut Vec<u8>) {
     out.push(b'.');
 }
 
-fn write_array(text: &[u8], at: usize, out: &mut Vec<u8>, members: Members) -> Option<usize> {
+fn write_array(text: &[u8], at: usize, out: &mut Vec<u8>) -> Option<usize> {
     out.push(b'[');
     let mut at = past_space(text, at);
     while byte(text, at) != b']' {
-        at = past_space(text, write_value(text, at, out, members)?);
+        at = past_space(text, write(text, at, out)?);
         if byte(text, at) == b',' {
             at = past_space(text, at + 1);
         }
@@ -96,7 +70,7 @@ fn write_array(text: &[u8], at: usize, out: &mut Vec<u8>, members: Members) -> O
     Some(at + 1)
 }
 
-fn write_object(text: &[u8], at: usize, out: &mut Vec<u8>, members: Members) -> Option<usize> {
+fn write_object(text: &[u8], at: usize, out: &mut Vec<u8>) -> Option<usize> {
     let mut found: Vec<(String, Vec<u8>)> = Vec::new();
     let mut at = past_space(text, at);
     while byte(text, at) != b'}' {
@@ -104,7 +78,7 @@ fn write_object(text: &[u8], at: usize, out: &mut Vec<u8>, members: Members) -> 
         let name = decoded(text.get(at + 1..end.at)?, end.escaped)?.into_owned();
         let colon = past_space(text, end.at + 1);
         let mut value = Vec::new();
-        at = past_space(text, write_value(text, past_space(text, colon + 1), &mut value, members)?);
+        at = past_space(text, write(text, past_space(text, colon + 1), &mut value)?);
         found.push((name, value));
         if byte(text, at) == b',' {
             at = past_space(text, at + 1);
@@ -113,7 +87,7 @@ fn write_object(text: &[u8], at: usize, out: &mut Vec<u8>, members: Members) -> 
     found.sort_by(|left, right| left.0.cmp(&right.0));
     out.push(b'{');
     for (number, (name, value)) in found.iter().enumerate() {
-        if members == Members::All || found.get(number + 1).is_none_or(|next| next.0 != *name) {
+        if found.get(number + 1).is_none_or(|next| next.0 != *name) {
             write_string(name, out);
             out.extend(value);
         }
@@ -147,20 +121,6 @@ mod tests {
             (r#"{"a":1,"a":2}"#, r#"{"a":2}"#),
         ] {
             assert_eq!(form(left), form(right), "{left} {right}");
-        }
-    }
-
-    #[test]
-    fn of_whole_texts_every_member_counts() {
-        let forms: Vec<_> = [r#"{"a":1}"#, r#"{"a":1,"a":1}"#, r#"{"a":2,"a":1}"#, r#"{"a":1,"a":2}"#]
-            .map(|text| super::form(text.as_bytes()))
-            .to_vec();
-        for (place, one) in forms.iter().enumerate() {
-            assert!(one.is_some() && !forms.iter().take(place).any(|earlier| earlier == one));
-        }
-        assert_eq!(super::form(b" [1.0] "), super::form(b"[1]"));
-        for text in ["", "[1", "[1] 2", "NaN", "[1e999]", "\"\\ud800\""] {
-            assert_eq!(super::form(text.as_bytes()), None, "{text}");
         }
     }
 

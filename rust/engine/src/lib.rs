@@ -16,6 +16,7 @@ mod plain;
 mod program;
 mod reach;
 pub mod repair;
+pub mod request;
 mod run;
 mod scan;
 mod schema;
@@ -26,7 +27,6 @@ mod text;
 pub mod work;
 
 pub use blame::Violation;
-pub use canonical::form as canonical_form;
 pub use jsonschema::Draft;
 pub use scan::{MAX_DEPTH, plain_length};
 pub use schema::{CompileError, Report, Schema};

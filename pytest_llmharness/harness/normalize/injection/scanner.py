@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import groupby
 
+from ....domain.frozen import dataclass
 from .bearing import has_topic, is_conditional, is_directed
 from .encoded import decoded
 from .hit import Hit

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypedDict
 
-from ...domain.result import LLMResult
-from ...errors import ConfigError
+from ..domain.result import LLMResult
+from ..errors import ConfigError
+from ..harness.json_form import record_form
 from .matching import extra_fields, field_scores, mean_with_extras
 
 
@@ -49,7 +50,7 @@ def score_extraction(
 
     Args:
         expected: the fields there should be, with their values.
-        actual: what was extracted.
+        actual: what was extracted, as a value or as JSON text.
         weights: how much a field counts; 1.0 where it is not named.
         extra_weight: how much an unexpected field counts; 0 forgives it.
 
@@ -58,6 +59,7 @@ def score_extraction(
     """
     weights = dict(weights or {})
     _check(expected, weights, extra_weight)
+    actual = _read(actual)
     is_object = isinstance(actual, Mapping)
     found: Mapping[str, Any] = actual if is_object else {}
     scores = field_scores(expected, found) if is_object else dict.fromkeys(expected, 0.0)
@@ -91,11 +93,18 @@ def scored(
 def value_of(result: LLMResult) -> Any:
     """Return a result's validated value, or its content read as JSON; text that is none stays text."""
     if "value" in result.metadata and not isinstance(result.metadata["value"], str):
-        return result.metadata["value"]
+        return _read(result.metadata["value"])
+    return _read(result.content)
+
+
+def _read(value: Any) -> Any:
+    own = record_form(value)
+    if own is not None or not isinstance(value, str | bytes):
+        return value if own is None else own
     try:
-        return json.loads(result.content)
+        return json.loads(value)
     except (ValueError, RecursionError):
-        return result.content
+        return value
 
 
 def _check(expected: Mapping[str, Any], weights: Mapping[str, float], extra_weight: float) -> None:

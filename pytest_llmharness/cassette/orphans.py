@@ -14,8 +14,9 @@ def orphaned(file: Path) -> str | None:
 
     A cassette of a test lies at `cassettes/<folders>/<test file>/<test name>[-<parameters>].json`, one of
     a class at `.../<test file>/<class>.json`, one of a module at `.../<test file>.json`. Files that lie
-    elsewhere are nobody's business here, nor are those of a session or a package. A test that only builds its cassette's name at run
-    time is not found, so what calls itself an orphan is worth a look before it is deleted.
+    elsewhere are nobody's business here, nor are those of a session or a package. A test that only builds
+    its cassette's name at run time is not found, so what calls itself an orphan is worth a look before it
+    is deleted.
     """
     whole = file.absolute()
     places = [number for number, part in enumerate(whole.parts[:-2]) if part == "cassettes"]
