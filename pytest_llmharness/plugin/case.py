@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ..errors import CassetteError
 from .plan import Plan, plan
+from .settings import MARKED, CassetteSettings, check_mark
 
 _CASE: pytest.StashKey[Case] = pytest.StashKey()
 _MARKERS = {
     "llm_live": ("engine", "models"),
-    "llm_cassette": ("name", "record_mode", "match", "max_age"),
+    "llm_cassette": MARKED,
     "llm_allow_network": (),
 }
 
@@ -39,11 +38,9 @@ class Case:
         self.models: tuple[str, ...] = as_models(live.kwargs.get("models")) if live else ()
         self.model: str | None = _parameter(item, "_llm_model")
         self.cassette_marked = cassette is not None or "llm_cassette" in names
-        wanted = cassette.kwargs if cassette else {}
-        self.record_mode: str = record_mode or wanted.get("record_mode") or "none"
-        self.matches = [mark.kwargs.get("match") for mark in item.iter_markers("llm_cassette")][::-1]
-        self.max_age: str | None = wanted.get("max_age")
-        self.cassette_path = cassette_path(item, wanted.get("name"), self.model)
+        self.settings = CassetteSettings.of(item)
+        self.record_mode: str = record_mode or self.settings.record_mode or "none"
+        self.cassette_path = cassette_path(item, self.settings.name, self.model, self.settings.scope)
         self._live_allowed = live_allowed
         self._decided: Plan | None = None
         self.recording: Any = None
@@ -64,22 +61,6 @@ class Case:
         """Decide now: the cassette may have come since collection, and may come while the test runs."""
         self._decided = self.recording = self.expired = None
         self._decided = self.plan
-
-
-def shared_cassettes(cases: Iterable[Case]) -> Iterator[tuple[Case, str]]:
-    """Yield each test that would write anew what another one has written, with what to say."""
-    owners: dict[Path, Case] = {}
-    for case in cases:
-        if case.plan.means != "record" or case.record_mode not in ("all", "rewrite"):
-            continue
-        owner = owners.setdefault(case.cassette_path, case)
-        if owner.item.nodeid != case.item.nodeid:
-            yield (
-                case,
-                f"two tests would write {case.cassette_path} anew, the second without the takes of the "
-                f"first: {owner.item.nodeid} and {case.item.nodeid}; leave out name= in their llm_cassette "
-                "marks, or delete the file and use --llm-record-mode=new_episodes",
-            )
 
 
 def is_ours(item: pytest.Item) -> bool:
@@ -125,20 +106,12 @@ def _check(mark: pytest.Mark, item: pytest.Item) -> None:
         what = f"argument {unknown[0]!r}" if unknown else f"positional argument {mark.args[0]!r}"
         takes = ", ".join(f"{name}=" for name in known) or "hosts as strings"
         raise pytest.UsageError(f"{item.nodeid}: the marker {mark.name} takes no {what}; it takes {takes}")
-    mode = mark.kwargs.get("record_mode")
-    if mode is not None and mode not in _record_modes():
-        valid = ", ".join(_record_modes())
-        raise pytest.UsageError(f"{item.nodeid}: record_mode={mode!r} is no record mode; use one of {valid}")
+    if mark.name == "llm_cassette" and (wrong := check_mark(mark)) is not None:
+        raise pytest.UsageError(f"{item.nodeid}: {wrong}")
     if mark.kwargs.get("match") is not None or mark.kwargs.get("max_age") is not None:
         from .cassette_rules import check_marker
 
         check_marker(mark, item.nodeid)
-
-
-def _record_modes() -> tuple[str, ...]:
-    from ..options import RECORD_MODES
-
-    return RECORD_MODES
 
 
 def as_models(value: Any) -> tuple[str, ...]:

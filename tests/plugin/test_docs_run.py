@@ -41,6 +41,8 @@ def test_every_block_is_a_file_that_is_run_here() -> None:
         "test_triage.py",
         "test_rules.py",
         "test_stream.py",
+        "test_rain.py",
+        "test_paced.py",
         "test_before.py",
         "test_after.py",
     ]
@@ -98,6 +100,16 @@ def test_a_cut_can_be_laid_over_a_recorded_stream(pytester: pytest.Pytester) -> 
     """As pasted: the stream breaks once, and then comes whole."""
     _paste(pytester, "test_stream.py")
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_the_tests_of_the_guide_are_recorded_and_replayed(pytester: pytest.Pytester) -> None:
+    """As pasted, on a model server, then without it; one plays its times on a virtual clock."""
+    _paste(pytester, "test_rain.py")
+    _paste(pytester, "test_paced.py")
+    with ModelServer(["It will."] * 2) as server:
+        live = ("--llm-engine=ollama", f"--llm-base-url={server.url('ollama')}", "--llm-record-mode=once")
+        pytester.runpytest_inprocess(*live).assert_outcomes(passed=2)
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
 
 
 def test_declared_parts_of_the_page_count_as_equal(pytester: pytest.Pytester) -> None:
