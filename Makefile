@@ -8,12 +8,13 @@ export LLMHARNESS_RUST := required
 # Without written bytecode pytest rewrites hypothesis anew in each of the runs inside the tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-core fuzz bench peers lint types golden core clean
+.PHONY: help demo test test-core neighbours fuzz bench peers lint types golden core clean
 
 help:
 	@echo "make demo    the example suite: replayed offline, then live on a real model server"
 	@echo "make test    the whole test suite"
 	@echo "make test-core  the tests of the core in Rust"
+	@echo "make neighbours  other pytest plugins beside ours, each in an environment of its own (-j4: four at once)"
 	@echo "make fuzz    100,000 pairs for the schema engines, 10,000 behaviours of a model, every pair of kills"
 	@echo "make bench   every promised speed beside its named peer"
 	@echo "make peers   the libraries that make bench compares us with, each in an environment of its own"
@@ -46,6 +47,23 @@ test: $(READY)
 
 test-core:
 	cd rust && cargo test --quiet -p llmharness-engine
+
+NEIGHBOURS := $(patsubst tests/plugin/neighbours/%.txt,%,$(wildcard tests/plugin/neighbours/*.txt))
+neighbours: $(addprefix neighbour-,$(NEIGHBOURS))
+
+neighbour-%: .cache/neighbours/%/.ready
+	@$(<D)/bin/python -m pytest -q -p no:cacheprovider -o addopts=--import-mode=importlib \
+	  -o filterwarnings=ignore::pytest.PytestConfigWarning tests/plugin/test_neighbours.py
+
+.SECONDARY: $(NEIGHBOURS:%=.cache/neighbours/%/.ready)
+# An environment holds the checkout itself, as a user's would: its entry points, and a path to it.
+.cache/neighbours/%/.ready: tests/plugin/neighbours/%.txt tests/plugin/neighbours/base.in $(READY)
+	@$(PYTHON) -m venv --clear --without-pip $(@D)
+	@$(BIN)/python -m pip --quiet --disable-pip-version-check --python $(@D)/bin/python install --no-deps \
+	  --requirement $<
+	@cd $(@D)/lib/python3.*/site-packages && echo $(CURDIR) > llmharness.pth && \
+	  ln -s $(abspath $(VENV))/lib/python3.*/site-packages/pytest_llmharness-*.dist-info .
+	@touch $@
 
 fuzz: $(READY)
 	LLMHARNESS_FUZZ_PAIRS=100000 $(BIN)/python -m pytest -q -n auto tests/differential

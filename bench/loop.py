@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock, Thread
 from typing import Any
 
 from pytest_llmharness import (
@@ -22,6 +23,7 @@ from pytest_llmharness import (
     ToolCall,
     tool,
 )
+from pytest_llmharness.adapters.tools.workers import in_thread
 
 from .row import Row, child_cpu_s, together
 
@@ -63,13 +65,15 @@ def _turns(runner: asyncio.Runner, folder: Path) -> Iterator[Row]:
     by_hand.execute("pragma journal_mode = wal")
     by_hand.execute("pragma synchronous = normal")
     by_hand.execute("create table event (seq integer primary key, body text)")
-    in_async, in_thread, bare = together(
+    unwritten, in_async, in_thread, bare = together(
+        lambda: runner.run(ten_turns(add_async, None)),
         lambda: runner.run(ten_turns(add_async, memory)),
         lambda: runner.run(ten_turns(add, memory)),
         lambda: runner.run(_bares(None)),
     )
+    yield Row("a turn, async tool, no log", "a bare asyncio loop", unwritten / ALL_TURNS, bare / ALL_TURNS)
     yield Row("a turn, async tool", "a bare asyncio loop", in_async / ALL_TURNS, bare / ALL_TURNS, slower=8)
-    # A function that is no coroutine crosses to a thread and back, so that it can be timed out.
+    # A function that is no coroutine crosses to a thread and back, so that it cannot block the loop.
     yield Row("a turn, sync tool", "a bare asyncio loop", in_thread / ALL_TURNS, bare / ALL_TURNS, slower=8)
     ours, bare = together(
         lambda: runner.run(ten_turns(add_async, sqlite)), lambda: runner.run(_bares(by_hand)), seconds=1
@@ -79,9 +83,40 @@ def _turns(runner: asyncio.Runner, folder: Path) -> Iterator[Row]:
     )
     runner.run(sqlite.aclose())
     by_hand.close()
+    yield _crossing(runner)
 
 
-async def ten_turns(function: Any, log: SessionLog) -> None:
+def _crossing(runner: asyncio.Runner) -> Row:
+    """Return what a tool that is no coroutine costs more, beside two locks that wake a thread and us."""
+    there, back = Lock(), Lock()
+    there.acquire()
+    back.acquire()
+    over = False
+
+    def answer() -> None:
+        while not over:
+            there.acquire()
+            back.release()
+
+    def by_hand() -> None:
+        for _ in range(100):
+            there.release()
+            back.acquire()
+
+    async def crossed() -> None:
+        for _ in range(100):
+            assert await in_thread(add, {"a": 1, "b": 2}) == 3
+
+    thread = Thread(target=answer, daemon=True)
+    thread.start()
+    ours, bare = together(lambda: runner.run(crossed()), by_hand)
+    over = True
+    there.release()
+    thread.join()
+    return Row("to a thread and back", "two locks", ours / 100, bare / 100)
+
+
+async def ten_turns(function: Any, log: SessionLog | None) -> None:
     """Run the loop `LOOPS` times, each in a session of its own, and check what came of it."""
     script = ScriptedProvider(([CALL] * (TURNS - 1) + ["done"]) * LOOPS)
     harness = Harness(script, tools=[function], config=CONFIG, session_log=log)

@@ -102,8 +102,17 @@ class ScriptExhausted(ConfigError):
     """A scripted model was called more often than its script has steps."""
 
 
+class InvalidAnswer(HarnessError):
+    """An answer that breaks its schema, or that a validator refuses.
+
+    `violations` holds what is wrong with it, by place: at most 20 of them.
+    """
+
+    violations: tuple[Any, ...] = ()
+
+
 class MaxRetriesExceeded(HarnessError):
-    """No attempt gave a valid answer; the last violation is the cause (`__cause__`)."""
+    """No attempt gave a valid answer; the last `InvalidAnswer` is the cause (`__cause__`)."""
 
 
 class EngineUnavailable(HarnessError):

@@ -27,7 +27,7 @@ from pytest_llmharness.harness.routing import (
     Tiers,
     classify,
 )
-from pytest_llmharness.harness.scoring import Case, ScoringSuite, SuiteRun, scored
+from pytest_llmharness.scoring import Case, ScoringSuite, SuiteRun, scored
 
 TICKETS = Path(__file__).with_name("tickets.jsonl")
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from time import process_time
 from typing import Any, TypeVar
 
 import pytest
@@ -15,7 +16,7 @@ from pytest_llmharness import HarnessError, Schema, ScriptedProvider, VirtualClo
 from pytest_llmharness.domain.prompt import Prompt
 from pytest_llmharness.harness.batch import Progress
 from pytest_llmharness.harness.routing import CostBudget
-from pytest_llmharness.harness.scoring import DriftBounds, SuiteRun, compare
+from pytest_llmharness.scoring import DriftBounds, SuiteRun, compare
 
 Value = TypeVar("Value")
 
@@ -311,6 +312,20 @@ def test_a_batch_asks_no_more_at_once_than_it_may(llm_harness: Any, workers: int
     results = asyncio.run(desk.sort_all(TICKETS, max_workers=workers))
     assert len(results) == 10
     assert max(at_once) == workers
+
+
+def test_the_whole_desk_works_offline_in_less_than_a_second(
+    scripted: Callable[..., Scripted],
+) -> None:
+    desk = scripted(*[knows_all] * 2 * len(TICKETS))
+    started = process_time()
+
+    done = desk.does(lambda desk: desk.sort_all(TICKETS))
+
+    assert process_time() - started < 1
+    assert [each["classification"]["category"] for each in done] == [ticket.category for ticket in TICKETS]
+    assert all(each["quality_score"] == 1.0 for each in done)
+    assert {each["route"] for each in done} == set(QUEUES)
 
 
 def test_one_bad_ticket_costs_the_others_nothing(scripted: Callable[..., Scripted]) -> None:

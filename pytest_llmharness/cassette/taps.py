@@ -38,6 +38,24 @@ class Taps(MetaPathFinder):
         for name in _STACKS.keys() & sys.modules.keys():
             self._tap(name)
 
+    def over(self) -> list[tuple[Place, Any, Any]]:
+        """Tap once more what somebody has patched meanwhile: the cassette opened last answers."""
+        laid = []
+        for place, owner, _ in self._tapped[:]:
+            there = getattr(owner, place.method)
+            if not hasattr(there, _OURS):
+                tap = MAKERS[place.kind](self.trip, place, owner, there)
+                setattr(tap, _OURS, there)
+                setattr(owner, place.method, tap)
+                laid.append((place, owner, tap))
+        return laid
+
+    def back(self, laid: list[tuple[Place, Any, Any]]) -> None:
+        """Undo `over`, but for what somebody has taken off already."""
+        for place, owner, tap in laid:
+            if getattr(owner, place.method) is tap:
+                setattr(owner, place.method, real(tap))
+
     def off(self) -> None:
         """Put everything back."""
         self._on = False

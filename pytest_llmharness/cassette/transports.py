@@ -43,7 +43,11 @@ def sync_transport(module: Any, real: Any) -> Any:
         finally:
             inside.reset(token)
         tape.answered(response.status_code, _headers(response.headers))
-        response.stream = tee(response.stream, tape)
+        if response.is_closed:  # whole already, by what somebody else has put below
+            tape.chunk(response.content)
+            tape.end()
+        else:
+            response.stream = tee(response.stream, tape)
         return response
 
     return handle_request
@@ -73,7 +77,11 @@ def async_transport(module: Any, real: Any) -> Any:
         finally:
             inside.reset(token)
         tape.answered(response.status_code, _headers(response.headers))
-        response.stream = tee(response.stream, tape)
+        if response.is_closed:  # whole already, by what somebody else has put below
+            tape.chunk(response.content)
+            tape.end()
+        else:
+            response.stream = tee(response.stream, tape)
         return response
 
     return handle_async_request

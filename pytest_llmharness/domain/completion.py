@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from .frozen import dataclass
 from .message import Message
 from .tool import ToolCall
 from .usage import Timing, Usage

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from .frozen import dataclass
 
 FaultKind: TypeAlias = Literal["rate_limit", "server_error", "hang", "refuse_connection", "cut"]
 

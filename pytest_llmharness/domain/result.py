@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from ..errors import HarnessError
+from .frozen import dataclass
 
 
 class FailureReason(StrEnum):
@@ -14,6 +15,7 @@ class FailureReason(StrEnum):
 
     INVALID_REQUEST = "invalid_request"
     VALIDATION = "validation_failed_after_retries"
+    FAIL_FAST = "validation_failed_fast"
     PROVIDER_REFUSED = "provider_refused"
     PROVIDER_UNAVAILABLE = "provider_unavailable"
     RATE_LIMITED = "rate_limited"
@@ -36,6 +38,7 @@ class FailureReason(StrEnum):
 _LAYERS = {
     FailureReason.INVALID_REQUEST: "normalize",
     FailureReason.VALIDATION: "validate",
+    FailureReason.FAIL_FAST: "validate",
     FailureReason.NO_PROGRESS: "validate",
     FailureReason.OUTPUT_BLOCKED: "validate",
     FailureReason.OUTPUT_TOO_LARGE: "validate",

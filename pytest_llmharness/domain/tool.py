@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeAlias
+
+from .frozen import dataclass
 
 InDoubt: TypeAlias = Literal["idempotent", "lookup", "halt"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..domain.event import EventKind
+from ..domain.frozen import dataclass
 from ..domain.result import FailureReason
 from ..domain.tool import ToolCall, ToolSpec
 from .constrain import Toolbox
@@ -70,19 +70,26 @@ class Acting:
         """Answer every call of the last answer; return why that cannot be done, or None."""
         # Taken now: with the last result the round is over, and the state forgets its calls.
         state, calls = self._journal.state, self._journal.state.proposed
-        doubtful = state.in_doubt
-        undecided = sorted(set(range(len(calls))) - state.results.keys() - set(doubtful))
-        for position in doubtful:
-            halt = await self._settle(position, calls[position])
-            if halt is not None:
-                return halt
-        admitted, held = [], None
+        undecided: Sequence[int] = range(len(calls))
+        if state.begun or state.results:
+            doubtful = state.in_doubt
+            undecided = sorted(set(undecided) - state.results.keys() - set(doubtful))
+            for position in doubtful:
+                halt = await self._settle(position, calls[position])
+                if halt is not None:
+                    return halt
+        admitted: list[_Admitted] = []
+        held: Halt | None = None
         for position in undecided:
             decided = await self._decided(position, calls[position])
             if isinstance(decided, _Admitted):
                 admitted.append(decided)
-            held = held or (decided if isinstance(decided, Halt) else None)
-        await self._together(admitted)
+            else:
+                held = held or decided
+        if len(admitted) == 1:
+            await self._run(admitted[0])
+        elif admitted:
+            await self._together(admitted)
         return held
 
     # --- before: may it run? ---
@@ -129,18 +136,16 @@ class Acting:
     # --- the effect ---
 
     async def _together(self, admitted: Sequence[_Admitted]) -> None:
-        if len(admitted) <= 1:
-            for one in admitted:
-                await self._run(one)
-            return
+        """Run calls side by side: as many tasks as may be busy, each takes the next call when it is free."""
         self._journal.take_turns()
-        slots = asyncio.Semaphore(self._parts.config.tool_concurrency)
+        waiting = iter(admitted)
 
-        async def run(one: _Admitted) -> None:
-            async with slots:
+        async def work() -> None:
+            for one in waiting:
                 await self._run(one)
 
-        tasks = [asyncio.ensure_future(run(one)) for one in admitted]
+        busy = min(len(admitted), self._parts.config.tool_concurrency)
+        tasks = [asyncio.ensure_future(work()) for _ in range(busy)]
         try:
             await asyncio.gather(*tasks)
         except BaseException:
@@ -175,12 +180,11 @@ class Acting:
 
     async def answer(self, position: int, call: ToolCall, text: str, *, ok: bool) -> None:
         """Write down what a call returned, after the scan for attempts to take the model over."""
-        text = whole(text)
+        text, journal = whole(text), self._journal
         if ok and self._parts.normalize is not None:
             text = self._parts.normalize.tool_result(text).text
-        state = self._journal.state
-        last = len(state.results) + 1 == len(state.proposed)
-        write = self._journal.note if last else self._journal.record
+        last = len(journal.state.results) + 1 == len(journal.state.proposed)
+        write = journal.note if last else journal.record
         await write(EventKind.TOOL_RESULT, position=position, tool=call.name, id=call.id, ok=ok, text=text)
 
     def _name(self, position: int) -> str:

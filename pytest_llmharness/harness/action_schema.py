@@ -22,6 +22,8 @@ _OPEN = (
     "dependentSchemas",
 )
 
+_FIXED = frozenset((str, int, float, bool, type(None)))  # of which a copy is the thing itself
+
 
 def closed(spec: ToolSpec) -> ToolSpec:
     """Return the spec with an argument schema that refuses unknown arguments.
@@ -51,7 +53,7 @@ def defaults_of(schema: Mapping[str, Any]) -> dict[str, Any]:
 def own(value: Any) -> Any:
     """Return a copy that a tool may change: neither the schema nor the conversation changes with it."""
     if isinstance(value, dict):
-        return {name: own(each) for name, each in value.items()}
+        return {name: each if type(each) in _FIXED else own(each) for name, each in value.items()}
     return [own(each) for each in value] if isinstance(value, list) else value
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from ..domain.frozen import dataclass
 from ..errors import ConfigError
 from .letter_forms import forms, pattern
 

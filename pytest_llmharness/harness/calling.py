@@ -35,28 +35,59 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
+class Manner:
+    """How a harness asks: what is the same in all of its runs, found out once.
+
+    Args:
+        parts: what the harness is made of.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        config, degrade = parts.config, parts.degrade
+        delay_s = config.retry_delay_seconds
+        self.direct = parts.direct
+        self._options = options_of(config, parts.schema)
+        self._asked: dict[tuple[str | None, bool], Options] = {}
+        self.refits = parts.context is not None and parts.context.trims_growth
+        self.breaker = None if degrade is None else degrade.breaker
+        self.messages = Messages() if degrade is None else degrade.messages
+        self.backoff = (degrade and degrade.backoff) or Backoff(base_s=delay_s, jitter_s=delay_s)
+        self.endpoints, self.falls_back = parts.endpoints, degrade is not None
+        self.retries = 0 if degrade is None else config.max_retries
+        self.waits = parts.limiter is not None or self.breaker is not None
+        """Whether a call may have to wait for leave."""
+
+    def options(self, endpoint: Endpoint, tier: ModelCall | None, *, repairing: bool) -> Options:
+        """Return the options of a call."""
+        model = endpoint.model or endpoint.provider.model
+        if tier is not None:
+            options = tier.options(self._options(repairing))
+            return replace(options, model=model or options.model)
+        found = self._asked.get((model, repairing))
+        if found is None:
+            free = self._options(repairing)
+            found = self._asked[model, repairing] = replace(free, model=model or free.model)
+        return found
+
+
 class Calling:
     """Asks the models of one run, one call at a time.
 
     Args:
         parts: what the harness is made of.
+        manner: how it asks.
         journal: where every call is written down before it is made.
         toolbox: the tools the model is told of.
         streaming: ask for streams, and tell their text as it comes.
     """
 
-    def __init__(self, parts: Parts, journal: Journal, toolbox: Toolbox, *, streaming: bool) -> None:
-        self._parts, self._journal, self._toolbox = parts, journal, toolbox
+    def __init__(
+        self, parts: Parts, manner: Manner, journal: Journal, toolbox: Toolbox, *, streaming: bool
+    ) -> None:
+        self._parts, self._manner, self._journal, self._toolbox = parts, manner, journal, toolbox
         self._streaming = streaming
-        self._options = options_of(parts.config, parts.schema)
-        self._place: tuple[Endpoint, bool] | None
-        self._asked = Options()
-        self._refits = parts.context is not None and parts.context.trims_growth
-        degrade, delay_s = parts.degrade, parts.config.retry_delay_seconds
-        self._breaker = None if degrade is None else degrade.breaker
-        self._messages = Messages() if degrade is None else degrade.messages
-        self._backoff = (degrade and degrade.backoff) or Backoff(base_s=delay_s, jitter_s=delay_s)
-        self.aim(parts.endpoints)
+        self._asked, self._name = Options(), ""
+        self.aim(manner.endpoints)
         self._answers: dict[str, tuple[Prompt, Completion]] = {}
         self._wanted: tuple[int, str] | None = None
 
@@ -67,13 +98,14 @@ class Calling:
             endpoints: the wanted model, then the fallbacks.
             tier: what the wanted model is asked with; None asks as the settings say.
         """
-        parts, state = self._parts, self._journal.state
-        self._tier, self._place = tier, None
+        manner, state = self._manner, self._journal.state
+        self._tier = tier
+        self._place: tuple[Endpoint, bool] | None = None
         self._ladder = Ladder(
-            endpoints[:1] if parts.degrade is None else endpoints,
-            random=parts.random,
-            retries=0 if parts.degrade is None else parts.config.max_retries,
-            backoff=self._backoff,
+            endpoints if manner.falls_back else endpoints[:1],
+            random=self._parts.random,
+            retries=manner.retries,
+            backoff=manner.backoff,
             fallen=state.fallen,
             retried=state.retried,
         )
@@ -85,24 +117,29 @@ class Calling:
 
     async def ask(self) -> ProviderError | None:
         """Make one call; return the failure that ends the run, or None where it goes on."""
-        journal, endpoint = self._journal, self._ladder.endpoint
+        journal, endpoint, key = self._journal, self._ladder.endpoint, None
         prompt = self._prompt(endpoint)
-        if self._refits and journal.state.depth:
+        if self._manner.refits and journal.state.depth:
             prompt = await self._refitted(prompt)
-        key = None if self._parts.cache is None else self._key(prompt, endpoint)
-        kept = None if key is None else await self._kept(key)
-        if kept is not None:
-            await self._use(kept)
-            return None
+        if self._parts.cache is not None:
+            key = self._key(prompt)
+            kept = await self._kept(key)
+            if kept is not None:
+                await self._use(kept)
+                return None
         try:
-            completion = await self._called(endpoint, prompt, key)
+            if self._manner.waits:
+                completion = await self._admitted(endpoint, prompt, key)
+            else:
+                completion = await self._answered(endpoint, prompt, key, None)
         except (ConfigError, SessionLogError):
             raise
         except BaseException as error:  # whatever a provider raises, the run has a result
             if cancels_us(error):
                 raise
             return await self._after(named(error, endpoint.provider.name, self._parts.config), endpoint, key)
-        leads_on = completion.tool_calls or not self._parts.validators
+        # Users' code may judge what is no call, and take its time: first the answer is kept.
+        leads_on = completion.tool_calls or not (self._parts.validators or self._parts.score)
         write = journal.note if leads_on else journal.record
         await write(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=completion)
         if self._wanted is not None:
@@ -122,8 +159,8 @@ class Calling:
         """Return what the user is told of a degraded answer."""
         age_s = self._journal.state.stale_age_s
         if age_s is not None:
-            return self._messages.saved(age_s)
-        return self._messages.degraded(model)
+            return self._manner.messages.saved(age_s)
+        return self._manner.messages.degraded(model)
 
     # --- one call ---
 
@@ -131,47 +168,48 @@ class Calling:
         state = self._journal.state
         place = endpoint, state.repairs > 0
         if place != self._place:
-            options = self._options(state.repairs > 0)
-            options = options if self._tier is None else self._tier.options(options)
-            model = endpoint.model or endpoint.provider.model or options.model
-            self._place, self._asked = place, replace(options, model=model)
+            self._place, self._name = place, endpoint.name
+            self._asked = self._manner.options(endpoint, self._tier, repairing=place[1])
         return Prompt(tuple(state.messages), self._toolbox.specs, self._asked)
 
     async def _refitted(self, prompt: Prompt) -> Prompt:
         assert self._parts.context is not None
         return (await self._parts.context.refit(prompt)).prompt
 
-    async def _called(self, endpoint: Endpoint, prompt: Prompt, key: str | None) -> Completion:
+    async def _admitted(self, endpoint: Endpoint, prompt: Prompt, key: str | None) -> Completion:
+        """Wait for a slot and for the breaker's leave, then ask."""
         parts, state = self._parts, self._journal.state
         if parts.limiter is not None:
             await parts.limiter.acquire(state.session_id)
             await self._journal.tell(EventKind.RATE_LIMIT_ACQUIRED, session_id=state.session_id)
-        if self._breaker is None:
+        if self._manner.breaker is None:
             return await self._answered(endpoint, prompt, key, None)
-        async with self._breaker.guard(endpoint.name) as permit:
+        async with self._manner.breaker.guard(self._name) as permit:
             return await self._answered(endpoint, prompt, key, permit)
 
     async def _answered(
         self, endpoint: Endpoint, prompt: Prompt, key: str | None, permit: Permit | None
     ) -> Completion:
-        name, model = endpoint.name, prompt.options.model
-        call = self._journal.state.calls + 1
-        await self._journal.record(EventKind.PROVIDER_CALL, call=call, endpoint=name, model=model)
+        journal, name, model = self._journal, self._name, prompt.options.model
+        await journal.record(
+            EventKind.PROVIDER_CALL, call=journal.state.calls + 1, endpoint=name, model=model
+        )
         if self._streaming:
             answering = self._streamed(endpoint, prompt, permit)
         elif key is None:
             answering = self._whole(endpoint, prompt)
         else:
             answering = self._parts.flight.run(key, lambda: self._whole(endpoint, prompt))
-        if self._journal.traced:
+        if journal.traced:
             attributes = {"provider": endpoint.provider.name, "endpoint": name, "model": model}
-            answering = self._journal.inside("provider_call", answering, **attributes)
+            answering = journal.inside("provider_call", answering, **attributes)
         return await answering
 
     async def _whole(self, endpoint: Endpoint, prompt: Prompt) -> Completion:
-        limit_s = self._parts.config.timeout_seconds
-        answer = await within(self._parts.clock, limit_s, endpoint.provider.complete(prompt))
-        return self._bounded(received(answer, endpoint.provider.name))
+        provider, parts = endpoint.provider, self._parts
+        answer = await within(parts.clock, parts.config.timeout_seconds, provider.complete(prompt))
+        answer = received(answer, provider.name)
+        return answer if parts.guardrails is None else self._bounded(answer)
 
     async def _streamed(self, endpoint: Endpoint, prompt: Prompt, permit: Permit | None) -> Completion:
         clock, collector, guard = self._parts.clock, ChunkCollector(), self._guard()
@@ -236,9 +274,9 @@ class Calling:
 
     # --- kept answers ---
 
-    def _key(self, prompt: Prompt, endpoint: Endpoint) -> str:
+    def _key(self, prompt: Prompt) -> str:
         """Return the name of this request in the cache; a repair answers the request it repairs."""
-        state, key = self._journal.state, cache_key(prompt, endpoint=endpoint.name)
+        state, key = self._journal.state, cache_key(prompt, endpoint=self._name)
         if not state.repairs or self._wanted is None or self._wanted[0] != state.depth:
             self._wanted = state.depth, key
         return key

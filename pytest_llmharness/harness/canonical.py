@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from hashlib import blake2b
 from typing import Any
 
 
@@ -14,6 +13,8 @@ def canonical(value: Any) -> str:
 
 def digest(value: Any) -> str:
     """Return the 128-bit hash of a value's canonical text, as 32 hexadecimal digits."""
+    from hashlib import blake2b  # only now: few runs need it, and it brings OpenSSL along
+
     return blake2b(canonical(value).encode("ascii"), digest_size=16).hexdigest()
 
 

@@ -111,11 +111,15 @@ class Climbing:
         accepted = error is None and rules.accepts(score)
         paid = state.rung + 1 == len(state.plan) and not state.dropped
         ending = "quality" if error is None else "failed"
+        cloud = [made["cost_usd"] for made in tries if self._routes.tiers[made["tier"]].cloud]
         return {
             "tier": state.settled or self.call.tier,
             "tiers_tried": tries,
             "cost_usd": sum(made["cost_usd"] or 0.0 for made in tries),
             "unpriced_tiers": sum(made["cost_usd"] is None for made in tries),
+            "cloud_calls": len(cloud),
+            "cloud_cost_usd": sum(cost or 0.0 for cost in cloud),
+            "unpriced_cloud_calls": cloud.count(None),
             "needs_review": not accepted,
             "escalation": "accepted" if accepted else ending if paid else "budget",
         }

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..domain.frozen import dataclass
 from ..domain.message import Message
 from ..domain.tool import ToolCall, ToolSpec
 from ..errors import ConfigError
-from ..ports.clock import Clock
-from ..ports.tool import Tool
 from .action_schema import action_schema, closed, defaults_of, own
 from .eager import within
 from .foreign import cancels_us, said
@@ -21,6 +20,8 @@ from .json_form import record_form
 from .refusal import Refusal
 
 if TYPE_CHECKING:
+    from ..ports.clock import Clock
+    from ..ports.tool import Tool
     from ..schema import Schema
 
 
@@ -59,6 +60,7 @@ class _Known(NamedTuple):
     spec: ToolSpec
     schema: Schema
     defaults: dict[str, Any]
+    accepts: Callable[[Any], bool]
 
 
 class Toolbox:
@@ -107,7 +109,9 @@ class Toolbox:
                     fix="give it `async def lookup(key) -> str | None`, or in_doubt='halt' or 'idempotent'",
                 )
             schema = Schema(dict(spec.schema))
-            self._tools[spec.name] = _Known(tool, spec, schema, defaults_of(spec.schema))
+            self._tools[spec.name] = _Known(
+                tool, spec, schema, defaults_of(spec.schema), schema.accepts_value
+            )
         self._clock, self._timeout_s = clock, timeout_s
         self._constrain((constraints or Constraints(),), ())
 
@@ -159,7 +163,7 @@ class Toolbox:
             return self._closed(call.name)
         if call.raw_arguments is not None:
             return _no("arguments", "the arguments are no JSON object; send one complete object")
-        if known.schema.accepts_value(call.arguments):
+        if known.accepts(call.arguments):
             return None
         verdict = known.schema.check_value(call.arguments)
         return _no("arguments", f"invalid arguments: {verdict.hint()}")
@@ -198,7 +202,8 @@ class Toolbox:
         """Run an admitted call, within the time limit, and return (its text, whether it succeeded)."""
         known = self._tools[call.name]
         try:
-            invoked = known.tool.invoke(own({**known.defaults, **call.arguments}))
+            given = {**known.defaults, **call.arguments} if known.defaults else call.arguments
+            invoked = known.tool.invoke(own(given))
             value = await (invoked if self._clock is None else within(self._clock, self._timeout_s, invoked))
             return answer_text(value), True
         except TimeoutError as error:

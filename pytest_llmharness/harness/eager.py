@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
 from types import coroutine
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..ports.clock import Clock
+if TYPE_CHECKING:
+    from ..ports.clock import Clock
 
 Value = TypeVar("Value")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from ..domain.frozen import dataclass
 from .redaction import MARKER, Redactor
 
 Problem: TypeAlias = Literal["blocked_word", "output_too_large"]

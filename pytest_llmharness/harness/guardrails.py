@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, Literal
 
+from ..domain.frozen import dataclass
 from ..domain.tool import ToolCall
 from ..errors import ConfigError
 from .blocked_words import BlockedWords

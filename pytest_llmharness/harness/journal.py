@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ..domain.event import Event, EventKind
 from ..errors import HarnessError, SessionLogError
-from ..ports.session_log import SessionLog
-from ..ports.tracer import Tracer
 from .foreign import said
 from .observations import told
 from .state import RunState
 from .written import written
 
+if TYPE_CHECKING:
+    from ..ports.session_log import SessionLog
+    from ..ports.tracer import Tracer
+
 _MEND = "make the log writable again, then resume the session"
 
 Listener: TypeAlias = Callable[[Event], Awaitable[None]]
+AppendAll: TypeAlias = Callable[[str, int, Sequence[Event]], Awaitable[None]]
 Value = TypeVar("Value")
 
 
@@ -44,21 +47,16 @@ class Journal:
         direct: bool = False,
     ) -> None:
         self.state = state
+        self.traced = tracer is not None
+        """Whether spans are of any use."""
+        self.listened = listener is not None
+        """Whether somebody takes the events as they come."""
+        self.observed = self.traced or self.listened
+        """Whether anybody is told of what happens."""
         self._log, self._tracer, self._listener = log, tracer, listener
-        self._observed = tracer is not None or listener is not None
-        self._append_all = getattr(log, "append_all", None) if direct and not self._observed else None
+        self._append_all = _append_all_of(log) if direct and not self.observed else None
         self._held: list[Event] = []
         self._turn: asyncio.Lock | None = None
-
-    @property
-    def observed(self) -> bool:
-        """Whether anybody is told of what happens."""
-        return self._observed
-
-    @property
-    def listened(self) -> bool:
-        """Whether somebody takes the events as they come."""
-        return self._listener is not None
 
     async def record(self, kind: EventKind, **data: Any) -> None:
         """Write an event down, then let it count.
@@ -67,40 +65,38 @@ class Journal:
             SessionLogError: it could not be written; nothing has changed.
             SessionConflict: another instance has taken the session over.
         """
-        turn, log, state = self._turn, self._log, self.state
+        turn = self._turn
         if turn is not None:
             await turn.acquire()
         try:
-            if self._held:
-                await self._writing(kind, self._write_together(written(kind, data)))
-            elif log is not None:
-                session_id = state.session_id or data["session_id"]
-                await self._writing(kind, log.append(session_id, state.events, written(kind, data)))
-            state.apply(kind, data)
+            if self._log is not None:
+                event = written(kind, data, self.state.messages)
+                held, events = self._held, self.state.events
+                session_id = self.state.session_id or data["session_id"]
+                try:
+                    if held and self._append_all is not None:
+                        self._held = []
+                        await self._append_all(session_id, events - len(held), [*held, event])
+                    else:
+                        await self._log.append(session_id, events, event)
+                except SessionLogError:
+                    raise
+                except Exception as error:
+                    raise _unwritten(kind, error) from error
+            self.state.apply(kind, data)
         finally:
             if turn is not None:
                 turn.release()
-        if self._observed:
+        if self.observed:
             await self.tell(kind, **data)
 
     async def note(self, kind: EventKind, **data: Any) -> None:
         """Let an event count that has no effect by itself; it may be written down with the next one."""
         if self._append_all is None:
             await self.record(kind, **data)
-            return
-        self._held.append(written(kind, data))
-        self.state.apply(kind, data)
-
-    async def _writing(self, kind: EventKind, append: Awaitable[None]) -> None:
-        try:
-            await append
-        except SessionLogError:
-            raise
-        except Exception as error:
-            what, where, fix = f"the event {kind} was not written: {said(error)}", "session log", _MEND
-            if isinstance(error, HarnessError):
-                what, where, fix = error.what, error.where, error.fix
-            raise SessionLogError(what, where=where, fix=fix) from error
+        else:
+            self._held.append(written(kind, data, self.state.messages))
+            self.state.apply(kind, data)
 
     async def tell(self, kind: EventKind, **data: Any) -> None:
         """Say what happened, where nothing depends on it."""
@@ -108,17 +104,6 @@ class Journal:
             self._tracer.event(kind.value, told(data))
         if self._listener is not None:
             await self._listener(Event(kind, data))
-
-    async def _write_together(self, event: Event) -> None:
-        assert self._append_all is not None
-        first = self.state.events - len(self._held)
-        events, self._held = [*self._held, event], []
-        await self._append_all(self.state.session_id, first, events)
-
-    @property
-    def traced(self) -> bool:
-        """Whether spans are of any use."""
-        return self._tracer is not None
 
     async def inside(self, name: str, awaited: Awaitable[Value], **attributes: Any) -> Value:
         """Return what something returns, awaited inside a span."""
@@ -136,3 +121,22 @@ class Journal:
 
 
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
+
+
+def _append_all_of(log: SessionLog | None) -> AppendAll | None:
+    """Return the log's own `append_all`; a log that has changed `append` alone has none."""
+    found: AppendAll | None = getattr(log, "append_all", None)
+    if found is None or "append" in getattr(log, "__dict__", ()):
+        return found if "append_all" in getattr(log, "__dict__", ()) else None
+    for kind in type(log).__mro__:
+        if "append_all" in vars(kind):
+            return found
+        if "append" in vars(kind):
+            return None
+    return found
+
+
+def _unwritten(kind: EventKind, error: Exception) -> SessionLogError:
+    if isinstance(error, HarnessError):
+        return SessionLogError(error.what, where=error.where, fix=error.fix)
+    return SessionLogError(f"the event {kind} was not written: {said(error)}", where="session log", fix=_MEND)

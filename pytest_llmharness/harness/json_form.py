@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any
 
 from .foreign import said
-from .received import whole
+from .received import is_json, whole
 
 _DEEPEST = 100
 
@@ -22,11 +22,8 @@ def json_form(value: Any, depth: int = 0) -> Any:
     """
     if value is None or isinstance(value, str | int | float):
         return _of_scalar(value)
-    if depth == 0 and isinstance(value, dict | list):
-        from ..schema.source import first_inexpressible
-
-        if first_inexpressible(value) is None:
-            return value
+    if depth == 0 and isinstance(value, dict | list) and is_json(value):
+        return value
     return "..." if depth == _DEEPEST else _of_many(value, depth)
 
 

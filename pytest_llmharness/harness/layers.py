@@ -95,7 +95,9 @@ class BuildPrompt(Protocol):
 class Validate(Protocol):
     """Accepts an answer, or names every fault in it."""
 
-    def __call__(self, text: str, schema: Schema | None, validators: Iterable[Validator] = ()) -> Check:
+    def __call__(
+        self, text: str, schema: Schema | None, validators: Iterable[Validator] = ()
+    ) -> Check | Awaitable[Check]:
         """Return the outcome."""
         ...
 

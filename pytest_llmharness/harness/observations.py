@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..domain.completion import Completion
 from ..domain.result import LLMResult
-from ..ports.tracer import Tracer
+
+if TYPE_CHECKING:
+    from ..ports.tracer import Tracer
 
 SPANS = ("orchestrate", "provider_call", "tool_execution")
 """Spans, outermost first."""
@@ -53,7 +55,8 @@ def told(data: Mapping[str, Any]) -> dict[str, Any]:
         facts["error"] = type(data["error"]).__name__
     if "result" in data:
         result: LLMResult = data["result"]
-        facts |= {"success": result.success, "failure_reason": result.metadata.get("failure_reason")}
+        facts |= {"success": result.success}
+        facts |= {name: result.metadata.get(name) for name in ("failure_reason", "layer")}
     return facts
 
 

@@ -15,12 +15,13 @@ from ..domain.result import FailureReason, LLMResult
 from ..errors import (
     ConfigError,
     HarnessError,
+    InvalidAnswer,
     InvalidRequest,
     MaxRetriesExceeded,
     ProviderError,
 )
 from .acting import Acting, Halt
-from .calling import Calling
+from .calling import Calling, Manner
 from .context.packing import context_message
 from .context.snippet import Snippet
 from .degrade.failure import reason
@@ -32,11 +33,14 @@ from .observations import LLM_CALL, llm_call
 from .parts import Parts
 from .progress import going_round
 from .state import RunState, Step
-from .validate import Check
+from .validate.checking import Check
+from .validate.reading import revived
 from .written import read
 
 if TYPE_CHECKING:
     from .climbing import Climbing
+
+_MOST_VIOLATIONS = 20
 
 
 class Orchestrator:
@@ -44,6 +48,7 @@ class Orchestrator:
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
+        self.manner = Manner(parts)
 
     async def run(self, request: Request) -> LLMResult:
         """Run a request to its result."""
@@ -86,9 +91,9 @@ class Orchestrator:
                 fix="give the session_id that a result's metadata names, and the log it was written to",
             )
         if state.outcome is not None and not state.waits:
-            return state.outcome
+            return revived(state.outcome, self.parts.schema)
         _check_settle(state, settle)
-        return await Run(self.parts, state, None).resume(settle)
+        return await Run(self.parts, self.manner, state, None).resume(settle)
 
     async def state(self, session_id: str, upto: int | None = None) -> RunState:
         """Return the session as it was after event number `upto`, or as it is.
@@ -106,7 +111,7 @@ class Orchestrator:
         async for seq, event in self.parts.log.read(session_id):
             if upto is not None and seq > upto:
                 break
-            live = read(event)
+            live = read(event, state.messages)
             state.apply(live.kind, live.data)
         return state
 
@@ -119,7 +124,7 @@ class Orchestrator:
                 where="Request.session_id",
                 fix=f"end it first: harness.resume({request.session_id!r})",
             )
-        return await Run(self.parts, state, listener).start(request)
+        return await Run(self.parts, self.manner, state, listener).start(request)
 
 
 class Run:
@@ -127,24 +132,19 @@ class Run:
 
     Args:
         parts: what the harness is made of.
+        manner: how it asks.
         state: the session so far.
         listener: takes the events as they come; None asks for whole answers.
     """
 
-    def __init__(self, parts: Parts, state: RunState, listener: Listener | None) -> None:
-        self.parts, self.state = parts, state
+    def __init__(self, parts: Parts, manner: Manner, state: RunState, listener: Listener | None) -> None:
+        self.parts, self.manner, self.state = parts, manner, state
         self.journal = Journal(
-            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=parts.direct
+            state, log=parts.log, tracer=parts.tracer, listener=listener, direct=manner.direct
         )
         self.memory = Memory(parts.store, self.journal)
         self.started_s = parts.clock.now()
         self.climbing: Climbing | None = None
-        self.steps = {
-            Step.PREPARE: self.prepare,
-            Step.ASK: self.ask,
-            Step.USE_TOOLS: self.use_tools,
-            Step.CHECK: self.check,
-        }
 
     async def start(self, request: Request) -> LLMResult:
         """Begin with a request."""
@@ -160,6 +160,7 @@ class Run:
         with self.journal.span("orchestrate", session_id=self.state.session_id):
             await self.journal.record(EventKind.RESUMED, again=again)
             self.equip()
+            await self.memory.catch_up(self.state)
             for position, found in settle.items():
                 if found is not None and position in self.state.in_doubt:
                     await self.acting.answer(position, self.state.proposed[position], found, ok=True)
@@ -170,7 +171,7 @@ class Run:
         parts, state = self.parts, self.state
         bound = parts.constrain is not None or parts.toolbox.counts
         toolbox = parts.toolbox.session(parts.constrain, state.charges) if bound else parts.toolbox
-        self.calling = Calling(parts, self.journal, toolbox, streaming=self.journal.listened)
+        self.calling = Calling(parts, self.manner, self.journal, toolbox, streaming=self.journal.listened)
         self.acting = Acting(parts, self.journal, toolbox)
         if parts.routes is not None:
             from .climbing import Climbing
@@ -188,7 +189,7 @@ class Run:
         """Take step after step."""
         try:
             while (step := self.state.next_step) is not Step.STOP:
-                await self.steps[step]()
+                await _STEPS[step](self)
         finally:
             if self.climbing is not None:
                 self.climbing.close()
@@ -233,7 +234,7 @@ class Run:
                 prompt = Prompt(messages, parts.toolbox.specs)
                 done = await parts.context.assemble(prompt, documents=request.documents)
             except InvalidRequest as error:
-                await self.fail(FailureReason.INVALID_REQUEST, error, **notes)
+                await self.fail(FailureReason.INVALID_REQUEST, error, layer="context", **notes)
                 return
             messages = done.prompt.messages
             notes["context"] = [asdict(report) for report in done.steps]
@@ -241,7 +242,8 @@ class Run:
             whole = context_message([Snippet(text, source=name) for name, text in request.documents.items()])
             messages = (*messages[:-1], whole, messages[-1])
         await self.journal.note(EventKind.CONTEXT, messages=messages, notes=notes)
-        await self.memory.save(messages[-1])
+        if self.memory.keeps:
+            await self.memory.save(messages[-1])
         if self.journal.observed:
             tools = [spec.name for spec in self.acting.offered]
             await self.journal.tell(EventKind.CONSTRAIN, tools=tools)
@@ -259,12 +261,12 @@ class Run:
         try:
             failure = await self.calling.ask()
         except InvalidRequest as error:  # what the run has gathered does not fit the window any more
-            await self.fail(FailureReason.INVALID_REQUEST, error)
+            await self.fail(FailureReason.INVALID_REQUEST, error, layer="context")
             return
         if failure is not None:
             await self.give_up(reason(failure), failure)
             return
-        if self.state.proposed:
+        if self.memory.keeps and self.state.proposed:
             await self.memory.save(self.state.last.message)
 
     async def use_tools(self) -> None:
@@ -277,7 +279,8 @@ class Run:
         if halt is not None:
             await self.fail(halt.reason, _halted(self.state, halt))
             return
-        await self.memory.save(*self.state.answers)
+        if self.memory.keeps:
+            await self.memory.save(*self.state.answers)
 
     async def check(self) -> None:
         """Accept the answer, or ask for a better one."""
@@ -294,7 +297,7 @@ class Run:
                 await self.fail(kind, _unfit(state, guarded.problem), partial=guarded.text)
                 return
             text = guarded.text
-        checked = self.validated(text)
+        checked = await self.validated(text)
         if self.journal.observed:
             rules = [edit.rule for edit in checked.edits]
             await self.journal.tell(EventKind.PARSED, call=state.calls, mended=rules)
@@ -304,6 +307,9 @@ class Run:
         if not state.rejected:  # else an earlier process said so, and got no further
             facts = {"call": state.calls, "problems": checked.problems}
             await self.journal.record(EventKind.VALIDATION_FAILED, **facts)
+        if checked.final:
+            await self.fail(FailureReason.FAIL_FAST, _invalid(state, checked))
+            return
         if parts.repair is None or state.repairs >= parts.config.max_retries:
             await self.give_up(FailureReason.VALIDATION, _exhausted(state, checked))
             return
@@ -311,10 +317,13 @@ class Run:
         await self.journal.record(EventKind.REPAIR, retry=state.retries + 1, prompt=asked)
         await parts.clock.sleep(parts.config.retry_delay_seconds)
 
-    def validated(self, text: str) -> Check:
+    async def validated(self, text: str) -> Check:
         """Return what the validate layer says; without one every text is accepted as it is."""
         parts = self.parts
-        return Check(text) if parts.validate is None else parts.validate(text, parts.schema, parts.validators)
+        if parts.validate is None:
+            return Check(text)
+        checked = parts.validate(text, parts.schema, parts.validators)
+        return await checked if isawaitable(checked) else checked
 
     async def judge(self, text: str, checked: Check) -> None:
         """Take a valid answer, or ask a better model where it is not good enough."""
@@ -356,7 +365,8 @@ class Run:
         """End with an accepted answer."""
         if not facts.get("needs_review"):
             await self.calling.keep()
-        await self.memory.save(self.state.last.message)
+        if self.memory.keeps:
+            await self.memory.save(self.state.last.message)
         await self.end(text, success=True, score=score, value=checked.value, edits=checked.edits, **facts)
 
     async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:
@@ -370,7 +380,7 @@ class Run:
 
     async def fail(self, reason: FailureReason, error: HarnessError, **facts: Any) -> None:
         """End without an accepted answer."""
-        facts |= {"failure_reason": reason.value, "layer": reason.layer, "error": error}
+        facts = {"failure_reason": reason.value, "layer": reason.layer, "error": error, **facts}
         if self.climbing is not None:
             facts |= self.climbing.ending(None, error)
         content = facts.get("partial", self.state.last.text)
@@ -402,8 +412,8 @@ class Run:
         result = LLMResult(
             content=content,
             model=state.last.model,
-            tokens_in=state.usage.tokens_in,
-            tokens_out=state.usage.tokens_out,
+            tokens_in=state.tokens_in,
+            tokens_out=state.tokens_out,
             duration_ms=(self.parts.clock.now() - self.started_s) * 1e3,
             ttft_ms=state.last.timing.ttft_ms or 0.0,
             success=success,
@@ -420,6 +430,14 @@ class Run:
         if self.parts.tracer is not None:
             self.parts.tracer.event(LLM_CALL, llm_call(result, task=str(asked.get("task", ""))))
         await self.journal.record(EventKind.ORCHESTRATE_COMPLETE, result=result)
+
+
+_STEPS = {
+    Step.PREPARE: Run.prepare,
+    Step.ASK: Run.ask,
+    Step.USE_TOOLS: Run.use_tools,
+    Step.CHECK: Run.check,
+}
 
 
 def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:
@@ -439,20 +457,24 @@ def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:
 
 
 def _exhausted(state: RunState, checked: Check) -> MaxRetriesExceeded:
-    """Name the end of the attempts; the last violation is chained as its cause."""
-    last = HarnessError(
-        "; ".join(checked.problems),
-        where=f"the answer to model call {state.calls}",
-        fix="make the prompt or the schema clearer, or use a stronger model",
-    )
+    """Name the end of the attempts; what was wrong with the last is chained as its cause."""
     attempts, why = state.repairs + 1, checked.problems[0]
     error = MaxRetriesExceeded(
         f"no valid answer in {attempts} attempts; the last was invalid because: {why}",
         where=f"session {state.session_id}",
         fix="read metadata['attempts']; raise HarnessConfig(max_retries=...) or mend the prompt",
     )
-    error.__cause__ = last
+    error.__cause__ = _invalid(state, checked)
     return error
+
+
+def _invalid(state: RunState, checked: Check) -> InvalidAnswer:
+    return InvalidAnswer(
+        "; ".join(checked.problems),
+        where=f"session {state.session_id}, the answer to model call {state.calls}",
+        fix="make the prompt or the schema clearer, or use a stronger model",
+        violations=checked.violations[:_MOST_VIOLATIONS],
+    )
 
 
 def _stuck(state: RunState) -> HarnessError:

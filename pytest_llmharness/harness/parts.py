@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from ..domain.completion import Completion
+from ..domain.frozen import dataclass
 from .config import HarnessConfig
 from .constrain import Constraints, Toolbox
 from .degrade.ladder import Endpoint
@@ -14,7 +15,7 @@ from .degrade.layer import Degrade
 from .prompt import opening
 from .repair import complaint
 from .single_flight import SingleFlight
-from .validate import check
+from .validate.checking import acheck
 
 if TYPE_CHECKING:
     from ..ports.cache import Cache
@@ -78,7 +79,7 @@ class Parts:
     degrade: Degrade | None = Degrade()
     schema: Schema | None = None
     validators: tuple[Validator, ...] = ()
-    validate: Validate | None = check
+    validate: Validate | None = acheck
     repair: Repair | None = complaint
     score: Score | None = None
     gate: Gate | None = None

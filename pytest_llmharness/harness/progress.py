@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 
 # What differs between two answers that say the same: numbers, and names made up of digits.
 _CHANGING = re.compile(r"\b[0-9a-f]{8,}\b|\d+", re.IGNORECASE)
@@ -36,6 +35,8 @@ def going_round(turns: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
 def _alike(one: str, other: str) -> bool:
     if one == other:
         return True
+    from difflib import SequenceMatcher  # only now: most runs end before
+
     matcher = SequenceMatcher(None, _pieces(one), _pieces(other), autojunk=False)
     if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:
         return False

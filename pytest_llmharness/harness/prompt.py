@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..domain.message import Message
@@ -31,9 +32,14 @@ def opening(
     """
     orders = [system] if system else []
     if schema is not None:
-        orders.append(_SCHEMA_ORDER + json.dumps(schema.source, ensure_ascii=False))
+        orders.append(_order(schema))
     head = (Message.system("\n\n".join(orders)),) if orders else ()
     return (*head, *history, *request.history, Message.user(request.text))
+
+
+@lru_cache(maxsize=64)
+def _order(schema: Schema) -> str:
+    return _SCHEMA_ORDER + json.dumps(schema.source, ensure_ascii=False)
 
 
 def options_of(config: HarnessConfig, schema: Schema | None) -> Callable[[bool], Options]:

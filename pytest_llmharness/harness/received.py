@@ -7,6 +7,7 @@ from dataclasses import replace
 from math import isfinite
 from typing import Any, get_args
 
+from .._native.json_text import json_of
 from ..domain.completion import Completion, FinishReason
 from ..domain.tool import ToolCall
 from ..domain.usage import Timing, Usage
@@ -28,12 +29,14 @@ def received(answer: Any, provider: str) -> Completion:
     Raises:
         MalformedResponse: it is no Completion, its text is no str, or its calls are no calls.
     """
+    if _is_sound(answer):
+        return answer  # type: ignore[no-any-return]
     if not isinstance(answer, Completion):
         raise _malformed(provider, f"returned a {type(answer).__name__}, and no Completion")
     text = "" if answer.text is None else answer.text
     if not isinstance(text, str):
         raise _malformed(provider, f"returned a text of type {type(text).__name__}")
-    sound = Completion(
+    return Completion(
         text=whole(text),
         tool_calls=_calls(answer.tool_calls, provider) if answer.tool_calls else (),
         finish=answer.finish if answer.finish in _FINISHES else "unknown",
@@ -41,7 +44,40 @@ def received(answer: Any, provider: str) -> Completion:
         timing=_timing(answer.timing),
         model=whole(answer.model) if isinstance(answer.model, str) else "",
     )
-    return answer if sound == answer else sound
+
+
+def _is_sound(answer: Any) -> bool:
+    """Return whether it is surely what a provider is to return, with nothing to mend; most answers are."""
+    if type(answer) is not Completion or type(answer.tool_calls) is not tuple:
+        return False
+    calls, usage, timing = answer.tool_calls, answer.usage, answer.timing
+    return (
+        type(answer.text) is str
+        and whole(answer.text) is answer.text
+        and answer.finish in _FINISHES
+        and type(usage) is Usage
+        and type(usage.tokens_in) is type(usage.tokens_out) is int
+        and usage.tokens_in >= 0 <= usage.tokens_out
+        and type(timing) is Timing
+        and (timing.ttft_ms is None or _is_time(timing.ttft_ms))
+        and _is_time(timing.total_ms)
+        and type(answer.model) is str
+        and whole(answer.model) is answer.model
+        and (not calls or all(map(_is_sound_call, calls)))
+        and (len(calls) < 2 or len({call.id for call in calls}) == len(calls))
+    )
+
+
+def _is_sound_call(call: Any) -> bool:
+    return (
+        type(call) is ToolCall
+        and type(call.name) is str
+        and whole(call.name) is call.name
+        and call.raw_arguments is None
+        and (call.id is None or (type(call.id) is str and whole(call.id) is call.id))
+        and type(call.arguments) is dict
+        and json_of(call.arguments) is not None
+    )
 
 
 def whole(text: str) -> str:
@@ -68,16 +104,19 @@ def _call(call: ToolCall, seen: dict[str, int]) -> ToolCall:
     name = whole(call.name)
     own_id = None if call.id is None else _unique(whole(str(call.id)), seen)
     arguments, raw = call.arguments, call.raw_arguments
-    if raw is not None or not _is_json_object(arguments):
+    if raw is not None or not (isinstance(arguments, dict) and is_json(arguments)):
         raw = whole(raw if isinstance(raw, str) else _as_text(arguments))
         return replace(call, name=name, arguments={}, id=own_id, raw_arguments=raw)
     return replace(call, name=name, id=own_id)
 
 
-def _is_json_object(arguments: Any) -> bool:
-    from ..schema.source import first_inexpressible  # with the first call: it brings the schema room along
+def is_json(value: Any) -> bool:
+    """Return whether JSON can express the value."""
+    if json_of(value) is not None:
+        return True
+    from ..schema.source import first_inexpressible  # only now: it brings the schema room along
 
-    return isinstance(arguments, dict) and first_inexpressible(arguments) is None
+    return first_inexpressible(value) is None
 
 
 def _unique(given: str, seen: dict[str, int]) -> str:
@@ -110,7 +149,7 @@ def _timing(timing: Any) -> Timing:
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, int | float) and isfinite(value)
+    return (type(value) is float or isinstance(value, int | float)) and isfinite(value)
 
 
 def _malformed(provider: str, what: str) -> MalformedResponse:

@@ -21,6 +21,6 @@ def repair_messages(bad: Completion, complaint: str) -> tuple[Message, Message]:
 def complaint(problems: Sequence[str]) -> str:
     """Return the words that tell the model what to mend (article 001's form)."""
     if len(problems) == 1:
-        return f"{_OPENING} Validation error: {problems[0]}. Please retry."
+        return f"{_OPENING} Validation error: {problems[0].removesuffix('.')}. Please retry."
     lines = "\n".join(f"Validation error: {problem}" for problem in problems)
     return f"{_OPENING}\n{lines}\nPlease retry."

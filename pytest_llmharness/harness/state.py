@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any
 
 from ..domain.completion import Completion
 from ..domain.event import Event, EventKind
+from ..domain.frozen import dataclass
 from ..domain.message import Message
 from ..domain.request import Request
 from ..domain.result import FailureReason, LLMResult
@@ -40,6 +41,9 @@ class RunState:
     Attributes:
         request: what the run under way was asked.
         messages: the conversation as the next model call sees it.
+        opened: the place in `messages` where the run under way begins.
+        asides: places in `messages` of what was said to repair an answer.
+        tokens_in, tokens_out: what the answers of the run cost, as the server counts.
         calls, retries, repairs, depth: model calls, calls a failure cost (repairs among them),
             repairs, rounds of tool calls of the run so far.
         proposed: the calls of the last answer, in order; empty where it had none.
@@ -68,12 +72,15 @@ class RunState:
     session_id: str = ""
     request: Request | None = None
     messages: list[Message] = field(default_factory=list)
+    opened: int = 0
+    asides: set[int] = field(default_factory=set)
     prepared: bool = False
     calls: int = 0
     retries: int = 0
     repairs: int = 0
     depth: int = 0
-    usage: Usage = Usage()
+    tokens_in: int = 0
+    tokens_out: int = 0
     last: Completion = Completion()
     proposed: tuple[ToolCall, ...] = ()
     begun: set[int] = field(default_factory=set)
@@ -126,6 +133,11 @@ class RunState:
         return Step.CHECK if self.answered else Step.ASK
 
     @property
+    def usage(self) -> Usage:
+        """What the answers of the run cost, as the server counts."""
+        return Usage(self.tokens_in, self.tokens_out)
+
+    @property
     def in_doubt(self) -> list[int]:
         """Positions of calls that began and have no result: nobody knows whether they took effect."""
         return sorted(self.begun - self.results.keys()) if self.begun else []
@@ -137,6 +149,15 @@ class RunState:
         while last and self.messages[last - 1].role == "tool":
             last -= 1
         return self.messages[last:]
+
+    @property
+    def spoken(self) -> list[Message]:
+        """The turns of the run so far that belong to the conversation: all but its repairs."""
+        if not self.prepared:
+            return []
+        places = range(self.opened, len(self.messages))
+        turns = [self.messages[place] for place in places if place not in self.asides]
+        return [*turns, self.last.message] if self.proposed else turns
 
     @property
     def waits(self) -> bool:
@@ -159,7 +180,7 @@ def _started(state: RunState, data: Mapping[str, Any]) -> None:
     state.session_id, state.request = data["session_id"], data["request"]
     state.runs += 1
     state.calls = state.retries = state.repairs = state.depth = 0
-    state.usage, state.last, state.outcome = Usage(), Completion(), None
+    state.tokens_in, state.tokens_out, state.last, state.outcome = 0, 0, Completion(), None
     state.proposed, state.begun, state.results = (), set(), {}
     state.prepared = state.answered = state.effects = False
     state.attempts, state.turns, state.tried, state.notes = [], [], [], {}
@@ -171,6 +192,7 @@ def _started(state: RunState, data: Mapping[str, Any]) -> None:
 def _prepared(state: RunState, data: Mapping[str, Any]) -> None:
     state.messages, state.notes = list(data["messages"]), dict(data.get("notes", {}))
     state.prepared, state.base = True, len(state.messages)
+    state.opened, state.asides = state.base - 1, set()
 
 
 def _routed(state: RunState, data: Mapping[str, Any]) -> None:
@@ -187,11 +209,13 @@ def _asked(state: RunState, data: Mapping[str, Any]) -> None:
 
 def _answered(state: RunState, data: Mapping[str, Any]) -> None:
     state.last = last = data["completion"]
-    state.usage += last.usage
+    state.tokens_in += last.usage.tokens_in
+    state.tokens_out += last.usage.tokens_out
     state.proposed = last.tool_calls
     state.answered, state.rejected = True, False
-    state.cached |= data.get("cached", False)
-    state.stale_age_s = data.get("stale_age_s", state.stale_age_s)
+    if "cached" in data:
+        state.cached |= data["cached"]
+        state.stale_age_s = data.get("stale_age_s", state.stale_age_s)
     if not last.tool_calls:
         state.turns.append((last.text, ()))
 
@@ -205,24 +229,25 @@ def _failed(state: RunState, data: Mapping[str, Any]) -> None:
 
 
 def _executing(state: RunState, data: Mapping[str, Any]) -> None:
-    if data["position"] not in state.begun:  # made again after a crash, it is still one call
+    position = data["position"]
+    if position not in state.begun:  # made again after a crash, it is still one call
         state.charges.append(Charge(data["at_s"], data["tool"], data["cost"]))
-    state.begun.add(data["position"])
+        state.begun.add(position)
     state.effects |= data["writes"]
 
 
 def _executed(state: RunState, data: Mapping[str, Any]) -> None:
-    results = state.results
-    results[data["position"]] = Message.tool(state.proposed[data["position"]], data["text"])
-    if len(results) < len(state.proposed):
+    position, proposed, results, said = data["position"], state.proposed, state.results, state.last.text
+    results[position] = Message.tool(proposed[position], data["text"])
+    if len(results) < len(proposed):
         return
-    state.note("tool_calls")
-    answers = [results[position] for position in range(len(results))]
+    answers = [results[place] for place in range(len(results))] if len(results) > 1 else results.values()
     moved: tuple[str, ...] = ()
-    if state.last.text:
-        moved = tuple(f"{call.name} {call.arguments_text}" for call in state.proposed)
+    if said:
+        moved = tuple(f"{call.name} {call.arguments_text}" for call in proposed)
         moved += tuple(answer.text for answer in answers)
-    state.turns.append((state.last.text, moved))
+    state.turns.append((said, moved))
+    state.note("tool_calls")
     state.messages.append(state.last.message)
     state.messages += answers
     state.depth += 1
@@ -236,7 +261,9 @@ def _rejected(state: RunState, data: Mapping[str, Any]) -> None:
 
 
 def _repairing(state: RunState, data: Mapping[str, Any]) -> None:
+    before = len(state.messages)
     state.messages.extend(repair_messages(state.last, data["prompt"]))
+    state.asides.update(range(before, len(state.messages)))
     state.retries += 1
     state.repairs += 1
     state.answered = False
@@ -251,6 +278,7 @@ def _escalated(state: RunState, data: Mapping[str, Any]) -> None:
         state.kept_tier = data["tier"]
     # Rounds of tools stay, for they may have had effects; the answers and repairs after them go.
     del state.messages[state.base :]
+    state.asides = {place for place in state.asides if place < state.base}
     state.rejected, state.turns, state.proposed = False, [], ()
     if data["to"] is None:
         assert state.kept is not None

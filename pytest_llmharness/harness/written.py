@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import errors
+from .._native.json_text import json_of
 from ..domain.completion import Completion
 from ..domain.event import Event, EventKind
+from ..domain.message import Message
 from ..domain.message_json import (
     call_from_json,
     call_to_json,
@@ -18,59 +20,78 @@ from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..domain.usage import Timing, Usage
 from ..errors import HarnessError, SessionLogError
+from .carried import read_pieces, written_pieces
 from .json_form import json_form
 
-VERSION = 1
-"""Of the written form; it stands in the first event of every session."""
+VERSION = 2
+"""Of the written form; it stands in the first event of every run."""
+_READABLE = (1, VERSION)  # in the first, every prompt held all of its messages
 
 
-def written(kind: EventKind, data: Mapping[str, Any]) -> Event:
+def written(kind: EventKind, data: Mapping[str, Any], before: Sequence[Message] = ()) -> Event:
     """Return an event with JSON values only.
 
     What users put into `Request.metadata` and what stands in `LLMResult.metadata` may be anything. What
     JSON does not know of it is written in its JSON form (a Pydantic model, a dataclass, a set) or as its
     text (a Fraction, a date, NaN), and comes back as that.
+
+    Args:
+        kind: what happened.
+        data: what there is to know about it.
+        before: the messages of the session so far, to which a prompt refers.
     """
-    name = _LIVE.get(kind)
-    if name is not None:
-        data = {**data, name: _WRITE[name](data[name])}
-    if kind is EventKind.ORCHESTRATE_START:
-        data = {"version": VERSION, **data}
-    return Event(kind, data)
+    live = _LIVE.get(kind)
+    if live is None:
+        if kind is EventKind.CONTEXT:
+            data = {**data, "messages": written_pieces(data["messages"], before)}
+        return Event(kind, data)
+    name, write, _ = live
+    data = {**data, name: write(data[name])}
+    return Event(kind, {"version": VERSION, **data} if kind is EventKind.ORCHESTRATE_START else data)
 
 
-def read(event: Event) -> Event:
+def read(event: Event, before: Sequence[Message] = ()) -> Event:
     """Return the event as it was before `written`.
+
+    Args:
+        event: what was written.
+        before: the messages of the session up to this event.
 
     Raises:
         SessionLogError: a later version wrote it, or nothing of ours did.
     """
     data = dict(event.data)
-    if event.kind is EventKind.ORCHESTRATE_START and data.pop("version", None) != VERSION:
+    if event.kind is EventKind.ORCHESTRATE_START and data.pop("version", None) not in _READABLE:
+        form = event.data.get("version")
         raise SessionLogError(
-            f"the session was written in form {event.data.get('version')!r}; this version reads {VERSION}",
+            f"the session was written in form {form!r}; this version reads up to {VERSION}",
             where=f"session {data.get('session_id')!r}",
             fix="install the version of pytest-llmharness that wrote it",
         )
     try:
-        name = _LIVE.get(event.kind)
-        live = data if name is None else {**data, name: _READ[name](data[name])}
+        live = _LIVE.get(event.kind)
+        if event.kind is EventKind.CONTEXT:
+            data["messages"] = read_pieces(data["messages"], before)
+        elif live is not None:
+            name, _, revive = live
+            data[name] = revive(data[name])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SessionLogError(
             f"the event {event.kind} cannot be read: {type(error).__name__}: {error}",
             where="session log",
             fix="restore the log from a copy; it was changed by another program",
         ) from error
-    return Event(event.kind, live)
+    return Event(event.kind, data)
 
 
 def _completion(completion: Completion) -> dict[str, Any]:
+    usage, timing = completion.usage, completion.timing
     return {
         "text": completion.text,
-        "tool_calls": [call_to_json(call) for call in completion.tool_calls],
+        "tool_calls": list(map(call_to_json, completion.tool_calls)),
         "finish": completion.finish,
-        "usage": [completion.usage.tokens_in, completion.usage.tokens_out],
-        "timing": [completion.timing.ttft_ms, completion.timing.total_ms],
+        "usage": [usage.tokens_in, usage.tokens_out],
+        "timing": [timing.ttft_ms, timing.total_ms],
         "model": completion.model,
     }
 
@@ -115,6 +136,13 @@ def _to_error(data: Mapping[str, Any]) -> HarnessError:
     made = kind.__new__(kind)
     # Not by its constructor: an error may have learnt facts that this does not take.
     vars(made).update(data["facts"])
+    if isinstance(made, errors.InvalidAnswer):
+        from ..schema import Violation
+
+        made.violations = tuple(
+            Violation(**{**facts, "span": tuple(facts["span"]) if facts["span"] else None})
+            for facts in made.violations
+        )
     made.args = (made.what,)
     if "cause" in data:
         made.__cause__ = _to_error(data["cause"])
@@ -128,13 +156,14 @@ _FACTS = (
 
 
 def _result(result: LLMResult) -> dict[str, Any]:
-    metadata = {
-        str(name): _error(value) if isinstance(value, HarnessError) else json_form(value)
-        for name, value in result.metadata.items()
-        if name != "edits"
-    }
-    if "edits" in result.metadata:
-        metadata["edits"] = [[*edit.span, edit.rule] for edit in result.metadata["edits"]]
+    metadata = dict(result.metadata)
+    if "edits" in metadata:
+        metadata["edits"] = [[*edit.span, edit.rule] for edit in metadata["edits"]]
+    if json_of(metadata) is None:
+        metadata = {
+            str(name): _error(value) if isinstance(value, HarnessError) else json_form(value)
+            for name, value in metadata.items()
+        }
     return {**{name: getattr(result, name) for name in _FACTS}, "metadata": metadata}
 
 
@@ -149,28 +178,11 @@ def _to_result(data: Mapping[str, Any]) -> LLMResult:
     return LLMResult(**{**data, "metadata": metadata})
 
 
-_LIVE: Mapping[EventKind, str] = {
-    EventKind.ORCHESTRATE_START: "request",
-    EventKind.CONTEXT: "messages",
-    EventKind.PROVIDER_ANSWER: "completion",
-    EventKind.PROVIDER_FAILED: "error",
-    EventKind.VALIDATION_FAILED: "problems",
-    EventKind.ORCHESTRATE_COMPLETE: "result",
+_LIVE: Mapping[EventKind, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
+    EventKind.ORCHESTRATE_START: ("request", _request, _to_request),
+    EventKind.PROVIDER_ANSWER: ("completion", _completion, _to_completion),
+    EventKind.PROVIDER_FAILED: ("error", _error, _to_error),
+    EventKind.VALIDATION_FAILED: ("problems", list, tuple),
+    EventKind.ORCHESTRATE_COMPLETE: ("result", _result, _to_result),
 }
-"""What of an event's data is no JSON value; of other events all is."""
-_WRITE: Mapping[str, Callable[[Any], Any]] = {
-    "request": _request,
-    "messages": lambda messages: [message_to_json(message) for message in messages],
-    "completion": _completion,
-    "error": _error,
-    "result": _result,
-    "problems": list,
-}
-_READ: Mapping[str, Callable[[Any], Any]] = {
-    "request": _to_request,
-    "messages": lambda messages: tuple(map(message_from_json, messages)),
-    "completion": _to_completion,
-    "error": _to_error,
-    "result": _to_result,
-    "problems": tuple,
-}
+"""What of an event's data is no JSON value, how it is written and how read; see `carried` for a prompt."""

@@ -6,7 +6,9 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +84,16 @@ def shared_cassettes(cases: Iterable[Case]) -> Iterator[tuple[Case, str]]:
 
 def is_ours(item: pytest.Item) -> bool:
     """Whether the test bears one of our markers or uses one of our fixtures."""
-    return any(name.startswith("llm_") for name in getattr(item, "fixturenames", ())) or any(
+    return not _fixtures().isdisjoint(getattr(item, "fixturenames", ())) or any(
         item.get_closest_marker(name) for name in _MARKERS
     )
+
+
+@cache
+def _fixtures() -> frozenset[str]:
+    """Name what this plugin gives to tests; a stranger may well have an `llm_client` of its own."""
+    plugin = sys.modules[__name__.rpartition(".")[0]]
+    return frozenset(name for name in plugin.__all__ if name.startswith("llm_"))
 
 
 def case_of(item: pytest.Item) -> Case | None:

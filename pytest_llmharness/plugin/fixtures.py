@@ -45,6 +45,7 @@ def llm_cassette(request: pytest.FixtureRequest, llm_cassette_config: Any) -> It
     The recording has `.path`, `.played` and `.recorded` (counts) and `.metadata`.
     """
     session = session_of(request.config)
+    _after_other_recorders(request)
     with session.cassette(session.case(request.node), llm_cassette_config) as recording:
         yield recording
 
@@ -156,6 +157,15 @@ def _recorded_engine(case: Case, recording: Any) -> Engine:
         model=told.get("model"),
         api_key="replay",
     )
+
+
+def _after_other_recorders(request: pytest.FixtureRequest) -> None:
+    """Let pytest-recording, pytest-vcr and cassetter patch first: the last one answers."""
+    if request.node.get_closest_marker("vcr") is None:
+        return
+    for name in ("vcr", "_vcr_marker", "cassette"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name)
 
 
 def _needs_live(case: Case) -> str:

@@ -1,7 +1,9 @@
 """The network guard: an armed test connects only to what is allowed, and says so otherwise.
 
 It watches Python's own sockets and name look-ups. C clients that open their own sockets, and
-uvloop, do not pass through them; AF_UNIX sockets and pipes are free.
+uvloop, do not pass through them; AF_UNIX sockets and pipes are free. Python itself tells it of them
+(an audit hook): what is patched into `socket`, other plugins take off, pytest-socket after every
+test and pytest-recording after every test that it blocked.
 
 PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 """
@@ -10,6 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,9 +20,24 @@ from ..errors import NetworkBlocked
 
 Address = tuple[str, int]
 
+_CONNECTING = frozenset(("socket.connect", "socket.sendto", "socket.sendmsg"))
+_armed: list[NetworkGuard] = []
+_hooked: list[bool] = []
+
+
+def _audit(event: str, args: tuple[Any, ...]) -> None:
+    if not _armed:
+        return
+    if event in _CONNECTING:
+        for guard in tuple(_armed):
+            guard.check(*args)
+    elif event == "socket.getaddrinfo":
+        for guard in tuple(_armed):
+            guard.check_name(*args[:2])
+
 
 class NetworkGuard:
-    """Patches `socket` once, at its first arming; idle it costs one attribute look-up a connection.
+    """Idle it costs one look at a list for each audit event of the process.
 
     Args:
         own_addresses: returns the (host, port) pairs of this process's own servers.
@@ -33,19 +51,22 @@ class NetworkGuard:
     ) -> None:
         self._own_addresses = own_addresses
         self._blocked = blocked
-        self._originals: dict[tuple[Any, str], Any] = {}
-        self._armed = False
         self._hosts: set[tuple[str, int | None]] = set()
         self._fix: Callable[[], str] = str
+        self._lookup: Any = None
+        self._noting: Any = None
         self.refused: list[NetworkBlocked] = []
 
     def arm(self, allowed: Iterable[str], *, fix: Callable[[], str]) -> None:
         """Refuse every connection but to `allowed` ("host" or "host:port"); `fix` tells how to mend it."""
-        self._install()
+        if not _hooked:  # it stays for the life of the process
+            sys.addaudithook(_audit)
+            _hooked.append(True)
         self._hosts = {_split(host) for host in allowed}
         self._fix = fix
         self.refused = []
-        self._armed = True
+        self._note_lookups()
+        _armed.append(self)
 
     def allow(self, host: str) -> None:
         """Let the armed test connect to one more host."""
@@ -53,60 +74,40 @@ class NetworkGuard:
 
     def disarm(self) -> None:
         """Let everything through again; what was refused is forgotten with the test."""
-        self._armed = False
         self.refused = []
+        if self in _armed:
+            _armed.remove(self)
 
     def uninstall(self) -> None:
-        """Put the original functions back."""
-        self._armed = False
-        for (owner, name), original in self._originals.items():
-            setattr(owner, name, original)
-        self._originals.clear()
+        """Disarm, and put the original look-up back."""
+        self.disarm()
+        if self._noting is not None and socket.getaddrinfo is self._noting:
+            socket.getaddrinfo = self._lookup
 
-    def _install(self) -> None:
-        if self._originals:
+    def _note_lookups(self) -> None:
+        """Stand over `getaddrinfo`, again where somebody has taken it off: its answers are needed."""
+        if self._noting is not None and socket.getaddrinfo is self._noting:
             return
-        for name in ("connect", "connect_ex"):
-            self._wrap(socket.socket, name, self._checked_method)
-        self._wrap(socket.socket, "sendto", self._checked_sendto)
-        self._wrap(socket, "getaddrinfo", self._checked_lookup)
+        lookup = self._lookup = socket.getaddrinfo
 
-    def _wrap(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-        original = getattr(owner, name)
-        self._originals[owner, name] = original
-        setattr(owner, name, make(original))
-
-    def _checked_method(self, original: Any) -> Any:
-        def checked(sock: socket.socket, address: Any) -> Any:
-            if self._armed:
-                self._check(sock, address)
-            return original(sock, address)
-
-        return checked
-
-    def _checked_sendto(self, original: Any) -> Any:
-        def sendto(sock: socket.socket, *args: Any) -> Any:
-            if self._armed:
-                self._check(sock, args[-1])
-            return original(sock, *args)
-
-        return sendto
-
-    def _checked_lookup(self, original: Any) -> Any:
         def getaddrinfo(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-            if not self._armed or host is None or _is_address(_text(host)):
-                return original(host, port, *args, **kwargs)
-            name = _text(host)
-            if not self._knows(name, port) and name != "localhost":
-                self._refuse(name, port)
-            found = original(host, port, *args, **kwargs)
-            if self._knows(name, port):
-                self._hosts.update((entry[4][0], _split_port(name, port, self._hosts)) for entry in found)
+            found = lookup(host, port, *args, **kwargs)
+            if self in _armed and host is not None and self._knows(_text(host), port):
+                known = _split_port(_text(host), port, self._hosts)
+                self._hosts.update((_text(entry[4][0]), known) for entry in found)
             return found
 
-        return getaddrinfo
+        self._noting = socket.getaddrinfo = getaddrinfo
 
-    def _check(self, sock: socket.socket, address: Any) -> None:
+    def check_name(self, host: Any, port: Any) -> None:
+        """Refuse to look up a name that nothing allows."""
+        if host is None or _is_address(_text(host)):
+            return
+        if not self._knows(_text(host), port) and _text(host) != "localhost":
+            self._refuse(_text(host), port)
+
+    def check(self, sock: socket.socket, address: Any) -> None:
+        """Refuse a connection that nothing allows."""
         if sock.family not in (socket.AF_INET, socket.AF_INET6) or not isinstance(address, tuple):
             return
         host, port = _text(address[0]), address[1]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .._native._core import Findings
     from .._native._core import _Finding as Finding
     from .fallback import PythonEngine
+    from .typed import Typed
 
 Formats: TypeAlias = bool | Mapping[str, Callable[[str], object]]
 
@@ -71,6 +72,8 @@ class Schema:
     Attributes:
         accepts: (text: str | bytes) -> bool: whether the text is JSON that satisfies the schema.
             With the core it is the native method itself and makes no Python objects.
+        typed: builds the values of the Python type that the schema was made of, with its validators;
+            None where there was none. The checks here know the JSON Schema alone.
         engine: "rust"; "rust+fallback" where a keyword of the schema is left to the `jsonschema`
             crate inside the core; "python" where the core is missing or cannot do what is asked.
 
@@ -80,13 +83,14 @@ class Schema:
         MissingExtra: `schema` is a Python type and pydantic is not installed.
     """
 
-    __slots__ = ("__weakref__", "_core", "_recipe", "accepts", "engine")
+    __slots__ = ("__weakref__", "_core", "_recipe", "accepts", "engine", "typed")
 
     accepts: Callable[[str | bytes], bool]
     engine: str
+    typed: Typed | None
     _core: Engine
-    # Draft, formats and registry: with the text, what a copy is compiled from.
-    _recipe: tuple[str | None, Formats, list[tuple[str, str]]]
+    # Draft, formats, registry and type: with the text, what a copy is compiled from.
+    _recipe: tuple[str | None, Formats, list[tuple[str, str]], Typed | None]
 
     def __init__(
         self,
@@ -105,10 +109,19 @@ class Schema:
         documents = (
             [(uri, source.text_of(document)) for uri, document in registry.items()] if registry else []
         )
-        self._compile(schema, draft, formats if isinstance(formats, bool) else dict(formats), documents)
+        is_json = isinstance(schema, (dict, str, bytes, bool, Mapping))
+        typed = None if is_json else _typed(schema)
+        self._compile(
+            schema, draft, formats if isinstance(formats, bool) else dict(formats), documents, typed
+        )
 
     def _compile(
-        self, schema: Any, draft: str | None, formats: Formats, registry: list[tuple[str, str]]
+        self,
+        schema: Any,
+        draft: str | None,
+        formats: Formats,
+        registry: list[tuple[str, str]],
+        typed: Typed | None,
     ) -> None:
         try:
             name, engine = _engine(schema, draft, formats, registry)
@@ -117,7 +130,8 @@ class Schema:
         _put_accepts(self, engine.accepts)
         _put_engine(self, name)
         _put_core(self, engine)
-        _put_recipe(self, (draft, formats, registry))
+        _put_typed(self, typed)
+        _put_recipe(self, (draft, formats, registry, typed))
 
     @property
     def source(self) -> dict[str, Any] | bool:
@@ -171,7 +185,14 @@ class Schema:
 _put_accepts = Schema.__dict__["accepts"].__set__
 _put_engine = Schema.__dict__["engine"].__set__
 _put_core = Schema.__dict__["_core"].__set__
+_put_typed = Schema.__dict__["typed"].__set__
 _put_recipe = Schema.__dict__["_recipe"].__set__
+
+
+def _typed(kind: Any) -> Typed:
+    from .typed import Typed
+
+    return Typed(kind)
 
 
 def _engine(

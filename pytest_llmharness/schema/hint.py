@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import phrase, text
@@ -30,8 +30,8 @@ _TOLD_APART = 3
 def explained(value: Any, finding: Finding) -> Explained:
     """Return (pointer, schema pointer, keyword, expected, got, hint, span) of one finding."""
     pointer, schema_pointer, keyword, expected, _, span = finding
-    line = clipped(_on_one_line(_line(finding, value)), MAX_LINE)
-    words = clipped(_on_one_line(phrase.expectation(keyword, json.loads(expected))), MAX_LINE)
+    line = clipped(on_one_line(_line(finding, value)), MAX_LINE)
+    words = clipped(on_one_line(phrase.expectation(keyword, json.loads(expected))), MAX_LINE)
     return pointer, schema_pointer, keyword, words, shown(at(value, pointer)), line, span
 
 
@@ -52,22 +52,28 @@ def of_no_json(source: str | bytes) -> tuple[str, str]:
 def of_inexpressible(pointer: str, what: str, why: str) -> str:
     """Return the hint for a Python object that JSON cannot express."""
     parts = parts_of(pointer)
-    subject = f"field '{clipped(parts[-1], 60)}'" if parts else phrase.WHOLE
-    return _on_one_line(f"{subject} must be a JSON value, not {what}: {why}")
+    whose = f"field '{clipped(parts[-1], 60)}'" if parts else phrase.WHOLE
+    return on_one_line(f"{whose} must be a JSON value, not {what}: {why}")
 
 
-def bounded(lines: Sequence[str], limit: int) -> str:
-    """Join whole lines up to `limit` bytes of UTF-8; the last one says how many were left out."""
+def of_demand(value: Any, pointer: str, demand: str) -> str:
+    """Return what a validator demands of a place ("must be positive", or any sentence), with its subject."""
+    whose = subject(value, pointer)
+    if demand.startswith("must "):
+        return f"{whose} {demand}"
+    return demand if whose == phrase.WHOLE else f"{whose}: {demand}"
+
+
+def bounded(lines: Collection[str], limit: int) -> list[str]:
+    """Return whole lines up to `limit` bytes of UTF-8; the last one says how many were left out."""
     room = limit - len(f"\nand {len(lines)} more")
-    kept = 0
+    kept: list[str] = []
     for line in lines:
         room -= len(line.encode()) + 1
         if room < 0:
-            break
-        kept += 1
-    if kept == len(lines):
-        return "\n".join(lines)
-    return "\n".join([*lines[:kept], f"and {len(lines) - kept} more"])
+            return [*kept, f"and {len(lines) - len(kept)} more"]
+        kept.append(line)
+    return kept
 
 
 def shown(value: Any) -> str:
@@ -87,7 +93,7 @@ def clipped(words: str, limit: int) -> str:
     return words if len(words) <= limit else words[: limit - 3] + "..."
 
 
-def _on_one_line(words: str) -> str:
+def on_one_line(words: str) -> str:
     """Escape what would end a line: names and patterns may hold it."""
     return _LINE_ENDS.sub(lambda match: match[0].encode("unicode_escape").decode(), words)
 
@@ -95,6 +101,11 @@ def _on_one_line(words: str) -> str:
 def parts_of(pointer: str) -> list[str]:
     """Split an RFC 6901 pointer into its unescaped parts."""
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def escaped(part: object) -> str:
+    """Return a name or a number as one part of a pointer."""
+    return str(part).replace("~", "~0").replace("/", "~1")
 
 
 def at(value: Any, pointer: str) -> Any:
@@ -113,28 +124,28 @@ def _line(finding: Finding, value: Any) -> str:
     pointer, _, keyword, expected, _, _ = finding
     if keyword in ("anyOf", "oneOf"):
         return _of_alternatives(finding, value)
-    return phrase.sentence(_subject(value, pointer), keyword, json.loads(expected), at(value, pointer))
+    return phrase.sentence(subject(value, pointer), keyword, json.loads(expected), at(value, pointer))
 
 
 def _of_alternatives(finding: Finding, value: Any) -> str:
     """Explain the alternative that the value came closest to."""
     pointer, _, keyword, _, branches, _ = finding
-    subject = _subject(value, pointer)
+    whose = subject(value, pointer)
     matched = sum(not branch for branch in branches)
     if keyword == "oneOf" and matched > 1:
-        return phrase.too_many(subject, matched, len(branches))
+        return phrase.too_many(whose, matched, len(branches))
     failed = [branch for branch in branches if branch]
     kinds = [_only_type(branch, pointer) for branch in failed]
     if failed and all(kinds):
         types = list(dict.fromkeys(kind for each in kinds for kind in each))
-        return phrase.sentence(subject, "type", types, at(value, pointer))
+        return phrase.sentence(whose, "type", types, at(value, pointer))
     tag = _unknown_tag(failed, pointer)
     if tag is not None:
         place, options = tag
-        return phrase.sentence(_subject(value, place), "enum", options, at(value, place))
+        return phrase.sentence(subject(value, place), "enum", options, at(value, place))
     nearest = min(failed, key=lambda branch: _distance(branch, pointer), default=[])
     if not nearest:
-        return phrase.sentence(subject, keyword, None, at(value, pointer))
+        return phrase.sentence(whose, keyword, None, at(value, pointer))
     lines = dict.fromkeys(_line(each, value) for each in nearest)
     told = "; ".join(list(lines)[:_TOLD_APART])
     if len(failed) - sum(map(bool, kinds)) == 1:
@@ -177,7 +188,7 @@ def _distance(branch: list[Finding], pointer: str) -> tuple[bool, bool, int, int
     return wrong_kind, wrong_tag, level - depth, len(branch)
 
 
-def _subject(value: Any, pointer: str) -> str:
+def subject(value: Any, pointer: str) -> str:
     """Name a place: the field it is, with the items of arrays on the way to it.
 
     The only item of an array needs no number where a field inside it is named.
@@ -193,7 +204,7 @@ def _subject(value: Any, pointer: str) -> str:
             only[depth] = len(value) == 1
         else:
             names.append(f"field '{name}'" if depth == len(parts) - 1 else "")
-        value = at(value, "/" + part.replace("~", "~0").replace("/", "~1"))
+        value = at(value, f"/{escaped(part)}")
     a_field = len(parts) - 1 not in only
     told = (name for depth, name in enumerate(names) if name and not (a_field and only.get(depth)))
     return ", ".join(told) or phrase.WHOLE

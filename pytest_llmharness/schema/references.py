@@ -14,6 +14,7 @@ from referencing import Registry, Specification
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012
 
 from . import ecma
+from .hint import escaped
 
 DRAFTS: dict[str, tuple[Any, Specification[Any]]] = {
     "4": (jsonschema.Draft4Validator, DRAFT4),
@@ -139,7 +140,7 @@ def check(
 
 def pointer(parts: Iterable[Any]) -> str:
     """Return the RFC 6901 pointer of some parts."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    return "".join(f"/{escaped(part)}" for part in parts)
 
 
 def _targets(step: _Step) -> list[_Step]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..errors import InvalidSchema, MissingExtra
 from . import text
+from .hint import escaped
 
 _CORE = "pytest_llmharness._native._core"
 _HALF = "it holds half of a character (a lone surrogate)"
@@ -39,7 +40,7 @@ def text_of(schema: Any) -> str:
     if isinstance(schema, type) and callable(describe):
         return _dumped(_described(schema, describe))
     if _is_type(schema):
-        adapter = _type_adapter()
+        adapter = type_adapter()
         return _dumped(_described(schema, lambda: adapter(schema).json_schema()))
     raise InvalidSchema(
         f"{_shown(schema)}, of type {type(schema).__name__}, is no schema", where="Schema(schema)", fix=_FIX
@@ -80,8 +81,7 @@ def first_inexpressible(value: Any, pointer: str = "", depth: int = 0) -> tuple[
             return pointer, f"a key of type {type(key).__name__}", "JSON keys are strings"
         if isinstance(key, str) and text.has_lone_surrogate(key):
             return pointer, "a key", _HALF
-        part = str(key).replace("~", "~0").replace("/", "~1")
-        found = first_inexpressible(member, f"{pointer}/{part}", depth + 1)
+        found = first_inexpressible(member, f"{pointer}/{escaped(key)}", depth + 1)
         if found:
             return found
     return None
@@ -155,7 +155,12 @@ def _is_type(schema: Any) -> bool:
     return typing.get_origin(schema) is not None or type(schema).__name__ == "TypeAliasType"
 
 
-def _type_adapter() -> Any:
+def type_adapter() -> Any:
+    """Return Pydantic's `TypeAdapter`.
+
+    Raises:
+        MissingExtra: pydantic is not installed.
+    """
     try:
         return import_module("pydantic").TypeAdapter
     except ImportError as error:

@@ -61,6 +61,29 @@ class Violation(_Late):
     hint: str
     span: tuple[int, int] | None = field(default=None, compare=False)
 
+    @classmethod
+    def of(cls, value: Any, pointer: str, demand: str, *, keyword: str = "validator") -> Violation:
+        """Return what a validator of yours has against a place in a value.
+
+        ```python
+        Violation.of(invoice, "/total", "must be the sum of the items")
+        ```
+
+        Args:
+            value: the whole value.
+            pointer: where in it; "" is the whole.
+            demand: "must ...", or a sentence of its own.
+            keyword: what kind of check it is.
+        """
+        dumped = getattr(value, "model_dump", None)
+        value = dumped(mode="json") if callable(dumped) else value
+        try:
+            got = hint.shown(hint.at(value, pointer))
+        except (TypeError, ValueError, RecursionError):
+            got = hint.clipped(repr(hint.at(value, pointer)), hint.MAX_GOT)
+        line = hint.clipped(hint.on_one_line(hint.of_demand(value, pointer, demand)), hint.MAX_LINE)
+        return cls(pointer, "", keyword, demand, got, line)
+
 
 class Verdict:
     """The outcome of checking one value; true where it is valid."""
@@ -122,7 +145,7 @@ class Verdict:
     def hint(self) -> str:
         """Return how to mend the value: a line for each violation, at most 1 KB of whole lines."""
         lines = dict.fromkeys(violation.hint for violation in self.violations)
-        return hint.bounded(list(lines), MAX_HINT_BYTES)
+        return "\n".join(hint.bounded(lines, MAX_HINT_BYTES))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Verdict):

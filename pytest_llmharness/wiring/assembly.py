@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Iterable, Mapping
-from random import Random as Chance
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..adapters.clocks.system import SystemClock
@@ -17,6 +17,7 @@ from ..harness.layers import checked
 from ..harness.normalize import Normalizer
 from ..harness.observations import SafeTracer
 from ..harness.parts import Parts
+from ..harness.validate.checking import acheck
 from .providers import make_provider
 
 if TYPE_CHECKING:
@@ -69,14 +70,14 @@ def assembled(
         make_provider(one, clock=clock) if isinstance(one, str) else one for one in (provider, *fallbacks)
     ]
     tracer = _tracer(config, clock) if tracer is None else tracer
-    layers = _layers(config, counter, retriever, checked(layers))
+    layers = _layers(config, counter, retriever, clock, checked(layers))
     routing = layers.pop("route", None)
     allowed = Constraints(allowed_tools=tuple(config.allowed_tools))
     return Parts(
         endpoints=tuple(map(Endpoint, made)),
         clock=clock,
         ids=ids or RandomIds(),
-        random=random or Chance(),  # noqa: S311 - for waits
+        random=random or _chance(),
         config=config,
         gate=Gate(approver=approver) if gate is None and approver is not None else gate,
         toolbox=Toolbox(tools, allowed, clock=clock, timeout_s=config.tool_timeout_seconds),
@@ -96,6 +97,7 @@ def _layers(
     config: HarnessConfig,
     counter: TokenCounter | None,
     retriever: Retriever | None,
+    clock: Clock,
     given: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the layers, with the harness's own where none is given."""
@@ -104,7 +106,8 @@ def _layers(
     def clean(text: str) -> str:
         return text if normalize is None else normalize.tool_result(text).text
 
-    own: dict[str, Any] = {"normalize": normalize, "score": by_expectation}
+    validate = partial(acheck, clock=clock, limit_s=config.timeout_seconds)
+    own: dict[str, Any] = {"normalize": normalize, "validate": validate, "score": by_expectation}
     if "guardrails" not in given:
         own["guardrails"] = _guardrails(config)
     if "context" not in given:
@@ -118,7 +121,7 @@ def by_expectation(request: Request, value: Any) -> Quality:
     expected = request.metadata.get("expected")
     if expected is None:
         return None
-    from ..harness.scoring import score_extraction
+    from ..scoring import score_extraction
 
     score = score_extraction(expected, value)
     facts = {name: score[name] for name in ("field_scores", "missing", "extra")}
@@ -187,6 +190,12 @@ def _tracer(config: HarnessConfig, clock: Clock) -> Tracer | None:
     return LoggingTracer(clock)
 
 
+def _chance() -> Random:
+    from random import Random as Chance
+
+    return Chance()  # noqa: S311 - for waits
+
+
 _NORMALIZER = Normalizer()
 
 
@@ -195,4 +204,4 @@ class RandomIds:
 
     def new(self) -> str:
         """Return 16 hexadecimal digits."""
-        return secrets.token_hex(8)
+        return os.urandom(8).hex()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..harness.batch import Progress
     from ..harness.gate.decision import Gate
     from ..harness.layers import Layers
+    from ..harness.parts import Parts
     from ..harness.routing import ModelTier
     from ..harness.state import RunState
     from ..harness.validate import Validator
@@ -51,8 +52,10 @@ class Harness:
         provider: an object with the Provider port, or a name such as "openai" or "ollama".
         system: the standing instruction.
         tools: what the model may call: functions decorated with `tool`, or Tool objects.
-        schema: what the answer must satisfy: a Schema, or whatever `Schema` takes.
-        validators: functions of the validated value that return a complaint, or None to accept.
+        schema: what the answer must satisfy: a Schema, or whatever `Schema` takes. Of a Pydantic model the
+            value is an instance, checked by the model's own validators too.
+        validators: functions of the validated value that return what is wrong with it, or None to accept;
+            see docs/layers/validate.md.
         config: the settings.
         tiers: models from the least to the most capable, by name. A request starts at the tier that its
             metadata ("tier", "task"), its kind of document or its complexity calls for, and climbs where
@@ -147,6 +150,11 @@ class Harness:
     def provider(self) -> Provider:
         """The provider in use."""
         return self._orchestrator.parts.endpoints[0].provider
+
+    @property
+    def parts(self) -> Parts:
+        """What it is made of, as the settings say now."""
+        return self._current().parts
 
     async def arun(self, request: Request | str) -> LLMResult:
         """Run one request to its result; a failure of the model is a result too.

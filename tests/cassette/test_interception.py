@@ -714,3 +714,41 @@ print(len(cassette))
 """
     files = (str(tmp_path / "ours.json"), str(tmp_path / "theirs.yaml"))
     assert python(program, *files) == "2 0\n0 2\n1\n"
+
+
+def test_a_patch_that_is_there_before_a_block_answers_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another recorder's: inside an outer block, too, the cassette opened last is on top of it."""
+
+    def patched(transport: Any, request: Any) -> httpx2.Response:
+        return httpx2.Response(200, text="patched")
+
+    before = originals()
+    with use_cassette(write(tmp_path / "outer.json", "outer", times=2)):
+        assert by_httpx2(BODY) == "outer"
+        with monkeypatch.context() as patch:
+            patch.setattr(httpx2.HTTPTransport, "handle_request", patched)
+            assert by_httpx2(BODY) == "patched"
+            with use_cassette(write(tmp_path / "inner.json", "inner")):
+                assert by_httpx2(BODY) == "inner"
+            assert by_httpx2(BODY) == "patched"
+        assert by_httpx2(BODY) == "outer"
+    assert originals() == before
+
+
+def test_what_a_patch_below_answers_is_recorded_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It hands over a response that nobody reads any more, so there is no stream to listen to."""
+    monkeypatch.setattr(
+        httpx2.HTTPTransport,
+        "handle_request",
+        lambda transport, request: httpx2.Response(200, text="patched"),
+    )
+    path = tmp_path / "take.json"
+    with use_cassette(path, record_mode="once"):
+        assert by_httpx2(BODY) == "patched"
+    monkeypatch.undo()
+    with use_cassette(path):
+        assert by_httpx2(BODY) == "patched"

@@ -37,6 +37,7 @@ from pytest_llmharness.harness.degrade import Breaker, Degrade
 from pytest_llmharness.harness.gate import Allowance, Gate
 from pytest_llmharness.harness.guardrails import Guardrails
 from pytest_llmharness.harness.normalize import Normalizer
+from pytest_llmharness.harness.validate import fail_fast
 
 EXAMPLES = int(os.environ.get("LLMHARNESS_FUZZ_EXAMPLES", "200"))
 """How many behaviours are tried; `make fuzz` tries 10,000."""
@@ -215,10 +216,19 @@ layers = st.fixed_dictionaries(
         "constrain": st.sampled_from([None, Constraints(quotas={"look": 3}), Constraints(write=False)]),
     }
 )
+
+
+async def fussy(value: Any) -> Any:
+    """Find fault with every other answer, in words of its own."""
+    text = str(value)
+    return f"I do not like {text}" if len(text) % 2 else None
+
+
 makings = st.fixed_dictionaries(
     {
         "config": configs,
         "schema": st.sampled_from([None, PRIORITY]),
+        "validators": st.sampled_from([(), (fussy,), (fail_fast(fussy),)]),
         "layers": layers,
         "gate": st.builds(
             Gate,
@@ -274,7 +284,8 @@ def check(result: LLMResult, making: dict[str, Any]) -> None:
         assert making["schema"] is None or Schema(PRIORITY).accepts_value(result.unwrap())
         return
     reason = FailureReason(metadata["failure_reason"])
-    assert metadata["layer"] == reason.layer
+    # A request that does not fit the window is invalid too, and it is the context that says so.
+    assert metadata["layer"] in {reason.layer, "context" if reason == "invalid_request" else reason.layer}
     error = metadata["error"]
     assert isinstance(error, HarnessError)
     assert error.what

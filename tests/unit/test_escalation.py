@@ -132,6 +132,9 @@ def test_the_caller_runs_again_on_the_higher_tier() -> None:
         "scores": [0.69, 0.70],
         "cost_usd": 0.0,
         "unpriced_calls": 0,
+        "cloud_calls": 0,
+        "cloud_cost_usd": 0,
+        "unpriced_cloud_calls": 0,
         "needs_review": False,
         "escalation": "accepted",
     }

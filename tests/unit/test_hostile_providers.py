@@ -405,7 +405,7 @@ def test_a_validator_that_stumbles_over_an_answer_has_said_no(error: Exception, 
     assert "invalid because" in provider.prompts[1].messages[-1].text
 
 
-@pytest.mark.parametrize("verdict", [True, False, 0, ["bad"]])
+@pytest.mark.parametrize("verdict", [True, False, 0, [7], {"bad": "words"}])
 def test_a_validator_that_returns_no_words_is_a_mistake_of_the_test(verdict: Any) -> None:
     """False means invalid to some and nothing to us: it is refused, not guessed."""
     with pytest.raises(ConfigError, match="returned"):

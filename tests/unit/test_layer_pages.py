@@ -1,4 +1,4 @@
-"""The examples on the pages about normalize, constrain, gate and degrade run, and the tests they name exist."""
+"""The examples on the pages about the layers run, and the tests they name exist."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("page", ["normalize", "constrain", "gate", "route", "degrade", "state"])
+@pytest.mark.parametrize("page", ["normalize", "constrain", "gate", "route", "degrade", "state", "validate"])
 def test_a_page_says_what_is_true(page: str) -> None:
     """Its code runs as it stands, and every test it names is there."""
     text = (ROOT / "docs" / "layers" / f"{page}.md").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ from pytest_llmharness import (
 from pytest_llmharness.domain.completion import Completion
 from pytest_llmharness.domain.result import FailureReason
 from pytest_llmharness.errors import BadRequest, HarnessError
-from pytest_llmharness.harness.reliability import Odds, interval
+from pytest_llmharness.explain.reliability import Odds, interval
 
 PRIORITY = {"type": "object", "properties": {"priority": {"type": "integer"}}, "required": ["priority"]}
 NAMED = "field 'priority' must be an integer"

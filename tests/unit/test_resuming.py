@@ -151,7 +151,7 @@ def test_a_settlement_of_nothing_is_refused(settle: Any) -> None:
     """The error names what is in doubt; a settlement that was taken before is no mistake."""
 
     @tool
-    def pay(amount: int) -> str:
+    async def pay(amount: int) -> str:
         """Pay somebody."""
         return "paid"
 

@@ -17,7 +17,8 @@ import pytest
 from pytest_llmharness.domain.usage import Usage
 
 ROOMS = [
-    importlib.import_module(f"pytest_llmharness.harness.{name}") for name in ("routing", "batch", "scoring")
+    importlib.import_module(f"pytest_llmharness.{name}")
+    for name in ("harness.routing", "harness.batch", "scoring")
 ]
 
 
@@ -32,7 +33,9 @@ def examples() -> Iterator[Any]:
                 )
                 text = (ast.get_docstring(node) or "") if is_documented else ""
                 for number, block in enumerate(re.findall(r"```python\n(.*?)```", text, re.DOTALL)):
-                    where = f"{info.name.rpartition('harness.')[2]}.{getattr(node, 'name', '')}{number or ''}"
+                    where = (
+                        f"{info.name.rpartition('llmharness.')[2]}.{getattr(node, 'name', '')}{number or ''}"
+                    )
                     yield pytest.param(textwrap.dedent(block), id=where)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_llmharness import LLMResult
 from pytest_llmharness.errors import ConfigError
-from pytest_llmharness.harness.scoring import score_extraction, scored, similarity, value_of
+from pytest_llmharness.scoring import score_extraction, scored, similarity, value_of
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),

@@ -13,7 +13,7 @@ from pytest_llmharness import Harness, HarnessConfig, LLMResult, ScriptedProvide
 from pytest_llmharness.adapters.executors.asyncio import AsyncioExecutor
 from pytest_llmharness.errors import ConfigError, HarnessError, RateLimited
 from pytest_llmharness.harness.batch import BatchSettings
-from pytest_llmharness.harness.scoring import (
+from pytest_llmharness.scoring import (
     Aggregate,
     Case,
     DriftBounds,

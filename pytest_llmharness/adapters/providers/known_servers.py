@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from ...domain.frozen import dataclass
 
 Dialect: TypeAlias = Literal["openai", "ollama"]
 

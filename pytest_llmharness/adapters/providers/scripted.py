@@ -127,12 +127,13 @@ class ScriptedProvider:
     def _completed(self, answer: Completion | _Turn, prompt: Prompt, started: float) -> Completion:
         if isinstance(answer, Completion):
             return answer
-        elapsed_ms = (self._now() - started) * 1e3
+        text, calls, finish, tokens = answer
+        elapsed_ms = (self._now() - started) * 1e3 if self._clock else 0.0
         return Completion(
-            answer.text,
-            answer.calls,
-            answer.finish,
-            Usage(self._words(prompt.messages), answer.tokens),
+            text,
+            calls,
+            finish,
+            Usage(self._words(prompt.messages), tokens),
             Timing(elapsed_ms, elapsed_ms) if elapsed_ms else _NO_TIME,
             prompt.options.model or self.model or "",
         )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
+from ..._native.json_text import json_of, json_text
 from ...domain.event import Event, EventKind
 from ...errors import SessionConflict, SessionLogError
-
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class MemorySessionLog:
@@ -24,23 +23,35 @@ class MemorySessionLog:
             SessionConflict: `seq` is not the next number.
             SessionLogError: the event cannot be written as JSON.
         """
-        try:
-            text = _encode(event.data)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise SessionLogError(
-                f"the event {event.kind} cannot be written as JSON: {error}",
-                where="MemorySessionLog",
-                fix="let tools and validators return JSON values",
-            ) from error
-        events = self._sessions.setdefault(session_id, [])
-        if seq != len(events):
-            raise SessionConflict.at(session_id, seq, len(events), "memory")
-        events.append((event.kind, text))
+        self._keep(session_id, seq, (event,))
+
+    async def append_all(self, session_id: str, seq: int, events: Sequence[Event]) -> None:
+        """Append events as numbers `seq` and on; see `append`."""
+        self._keep(session_id, seq, events)
 
     async def read(self, session_id: str, after: int = -1) -> AsyncIterator[tuple[int, Event]]:
         """Yield (seq, event) in order, from the event that follows `after`."""
         for seq, (kind, text) in enumerate(self._sessions.get(session_id, ())[after + 1 :], after + 1):
             yield seq, Event(kind, json.loads(text))
 
+    def _keep(self, session_id: str, seq: int, events: Sequence[Event]) -> None:
+        # As text, and not as it is: what a tool or a provider holds on to may change later.
+        entries = [(event.kind, json_of(event.data) or _text(event)) for event in events]
+        kept = self._sessions.setdefault(session_id, [])
+        if seq != len(kept):
+            raise SessionConflict.at(session_id, seq, len(kept), "memory")
+        kept += entries
+
     async def aclose(self) -> None:
         """Nothing to release."""
+
+
+def _text(event: Event) -> str:
+    try:
+        return json_text(event.data)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SessionLogError(
+            f"the event {event.kind} cannot be written as JSON: {error}",
+            where="MemorySessionLog",
+            fix="let tools and validators return JSON values",
+        ) from error

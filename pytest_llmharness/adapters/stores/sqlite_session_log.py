@@ -9,10 +9,11 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any, Literal, TypeAlias
 
+from ..._native.json_text import json_of, json_text
 from ...domain.event import Event, EventKind
-from ...domain.json_text import encoder
 from ...errors import ConfigError, SessionConflict, SessionLogError
 
 Durability: TypeAlias = Literal["process", "power"]
@@ -26,31 +27,15 @@ create table if not exists event (
     primary key (session, seq)
 ) without rowid
 """
-# The next number only: no gap can be written, and of two writers of one number one is refused.
-_INSERT = """
-insert into event (session, seq, kind, data)
-select ?1, ?2, ?3, ?4
-where ?2 = coalesce((select max(seq) + 1 from event where session = ?1), 0)
-"""
-# Where this object wrote the event before, there is no gap to look for: the primary key tells the rest.
-_INSERT_NEXT = "insert into event (session, seq, kind, data) values (?1, ?2, ?3, ?4)"
-_INSERT_NEXT_TWO = f"{_INSERT_NEXT}, (?1, ?2 + 1, ?5, ?6)"
-# The same for two, in one transaction: both are kept, or neither.
-_INSERT_TWO = """
-insert into event (session, seq, kind, data)
-select ?1, ?2 + column1, column2, column3 from (values (0, ?3, ?4), (1, ?5, ?6))
-where ?2 = coalesce((select max(seq) + 1 from event where session = ?1), 0)
-"""
 _SELECT = "select seq, kind, data from event where session = ? and seq > ? order by seq limit ?"
 _NEXT = "select coalesce(max(seq) + 1, 0) from event where session = ?"
 _PAGE = 256
+_TOGETHER = 8  # events in one statement
 _SESSIONS = 10_000  # whose next number is remembered
 _BUSY_MS = 5000
-_encode = encoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-_encode_ascii = encoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
-Row: TypeAlias = tuple[Any, ...]
-"""The session, the number of its first event, then kind and data of one event or of two."""
+Row: TypeAlias = list[Any]
+"""The session, the number of its first event, then kind and data of each event."""
 
 
 class SqliteSessionLog:
@@ -92,29 +77,18 @@ class SqliteSessionLog:
             SessionConflict: `seq` is not the next number: another writer was faster.
             SessionLogError: the file cannot be written.
         """
-        await self._append((session_id, seq, event.kind.value, self._text(event)))
+        await self.append_all(session_id, seq, (event,))
 
     async def append_all(self, session_id: str, seq: int, events: Sequence[Event]) -> None:
-        """Append events as numbers `seq` and on, two by two in one transaction; see `append`."""
-        for done in range(0, len(events) - 1, 2):
-            one, other = events[done], events[done + 1]
-            texts = (one.kind.value, self._text(one), other.kind.value, self._text(other))
-            await self._append((session_id, seq + done, *texts))
-        if len(events) % 2:
-            await self.append(session_id, seq + len(events) - 1, events[-1])
-
-    async def _append(self, row: Row) -> None:
-        if self._power:
-            await self._in_a_group(row)
-        elif self._lock.acquire(blocking=False):
-            try:
-                inserted = self._try_insert(row)
-            finally:
-                self._lock.release()
-            if not inserted:
+        """Append events as numbers `seq` and on, up to eight in one transaction; see `append`."""
+        for done in range(0, len(events), _TOGETHER):
+            row: list[Any] = [session_id, seq + done]
+            for event in events[done : done + _TOGETHER]:
+                row += str(event.kind), json_of(event.data) or self._text(event)
+            if self._power:
+                await self._in_a_group(row)
+            elif not self._inserted(row):
                 await asyncio.to_thread(self._insert_patiently, row)
-        else:
-            await asyncio.to_thread(self._insert_patiently, row)
 
     async def read(self, session_id: str, after: int = -1) -> AsyncIterator[tuple[int, Event]]:
         """Yield (seq, event) in order, from the event that follows `after`."""
@@ -136,8 +110,7 @@ class SqliteSessionLog:
 
     def _text(self, event: Event) -> str:
         try:
-            text = _encode(event.data)
-            return text if _is_utf8(text) else _encode_ascii(event.data)
+            return json_text(event.data)
         except (TypeError, ValueError, RecursionError) as error:
             raise SessionLogError(
                 f"the event {event.kind} cannot be written as JSON: {error}",
@@ -155,12 +128,20 @@ class SqliteSessionLog:
                 fix="restore the file from a copy, or read it with the version that wrote it",
             ) from error
 
+    def _inserted(self, row: Row) -> bool:
+        """Insert without waiting; False where somebody else is at it, in this process or another."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            return self._try_insert(row)
+        finally:
+            self._lock.release()
+
     def _try_insert(self, row: Row) -> bool:
-        """Insert without waiting; False where somebody else holds the file."""
-        session_id, seq = row[:2]
+        session_id, seq = row[0], row[1]
         known = self._next.get(session_id) == seq
         try:
-            changed = self._open().execute(_statement(row, known=known), row).rowcount
+            changed = self._open().execute(_statement(len(row), known=known), row).rowcount
         except sqlite3.IntegrityError:
             changed = 0
         except sqlite3.OperationalError as error:
@@ -183,7 +164,7 @@ class SqliteSessionLog:
                 connection = self._open()
                 connection.execute(f"pragma busy_timeout = {_BUSY_MS}")
                 try:
-                    changed = connection.execute(_statement(row), row).rowcount
+                    changed = connection.execute(_statement(len(row)), row).rowcount
                 finally:
                     connection.execute("pragma busy_timeout = 0")
             except sqlite3.Error as error:
@@ -239,7 +220,7 @@ class SqliteSessionLog:
         return outcomes
 
     def _outcome(self, row: Row) -> SessionConflict | None:
-        return None if self._open().execute(_statement(row), row).rowcount else self._conflict(row)
+        return None if self._open().execute(_statement(len(row)), row).rowcount else self._conflict(row)
 
     # --- the file ---
 
@@ -283,21 +264,21 @@ class SqliteSessionLog:
         )
 
 
-def _statement(row: Row, *, known: bool = False) -> str:
-    if len(row) == 4:
-        return _INSERT_NEXT if known else _INSERT
-    return _INSERT_NEXT_TWO if known else _INSERT_TWO
+@cache
+def _statement(values: int, *, known: bool = False) -> str:
+    """Return the insertion of a row with so many values.
 
-
-def _is_utf8(text: str) -> bool:
-    """Whether SQLite takes the text: half of a surrogate pair it does not."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    Args:
+        values: how many: two, and two more for each event.
+        known: this object wrote the event before. Then there is no gap to look for, and the primary key
+            tells the rest.
+    """
+    rows = [f"(?1, ?2 + {at // 2 - 1}, ?{at + 1}, ?{at + 2})" for at in range(2, values, 2)]
+    head = "insert into event (session, seq, kind, data)"
+    if known:
+        return f"{head} values {', '.join(rows)}"
+    next_one = "coalesce((select max(seq) + 1 from event where session = ?1), 0)"
+    return f"{head} select * from (values {', '.join(rows)}) where ?2 = {next_one}"  # noqa: S608 - from numbers
 
 
 def _settle(news: list[tuple[asyncio.Future[None], Exception | None]]) -> None:

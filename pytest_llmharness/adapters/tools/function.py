@@ -44,13 +44,6 @@ class FunctionTool:
         Raises:
             HarnessError: an argument does not fit its annotation.
         """
-        built = self._built(arguments)
-        if self._is_async:
-            return await self._function(**built)
-        value = await in_thread(functools.partial(self._function, **built))
-        return await value if inspect.isawaitable(value) else value
-
-    def _built(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:
             built: dict[str, Any] = self._form.build(arguments)
         except (Mismatch, RecursionError) as error:
@@ -59,7 +52,10 @@ class FunctionTool:
                 where=f"tool {self.spec.name}",
                 fix="call it with arguments that match its schema",
             ) from error
-        return built
+        if self._is_async:
+            return await self._function(**built)
+        value = await in_thread(self._function, built)
+        return await value if inspect.isawaitable(value) else value
 
 
 @overload

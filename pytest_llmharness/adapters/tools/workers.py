@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextvars import copy_context
-from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
-_Job = Callable[[], None]
 
 _IDLE_S = 10.0
 _BLINK_S = 100e-6
 
 
-async def in_thread(function: Callable[[], Value]) -> Value:
+async def in_thread(function: Callable[..., Value], arguments: Mapping[str, Any]) -> Value:
     """Run a function in a thread, with the caller's context variables.
 
     Not in asyncio's own pool: that has few threads, so that a tool that waits for another tool
@@ -28,9 +27,9 @@ async def in_thread(function: Callable[[], Value]) -> Value:
     What returns within a blink is waited for here: to go through the event loop takes ten times as
     long as most tools do.
     """
-    call = _Call(function)
-    _hand_over(call.run)
-    if not call.ended.acquire(timeout=_BLINK_S):
+    call = _Call(function, arguments)
+    _hand_over(call)
+    if not call.ended.acquire(True, _BLINK_S):
         await call.end()
     # The error travels as a value, because a future refuses StopIteration.
     value, error = call.outcome
@@ -45,19 +44,23 @@ async def in_thread(function: Callable[[], Value]) -> Value:
 class _Call:
     """A function on its way through a worker."""
 
-    def __init__(self, function: Callable[[], Any]) -> None:
-        self._function, self._context = function, copy_context()
-        self._lock = threading.Lock()
+    __slots__ = ("_arguments", "_context", "_function", "_lock", "_wake", "ended", "outcome")
+
+    def __init__(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+        self._function, self._arguments, self._context = function, arguments, copy_context()
+        self._lock = Lock()
         self._wake: Callable[[], None] | None = None
-        self.ended = threading.Lock()
+        self.ended = Lock()
         self.ended.acquire()
         self.outcome: tuple[Any, BaseException | None] = None, None
 
-    def run(self) -> None:
+    def run(self, worker: _Worker) -> None:
+        """Call the function, free the worker for the next call, and tell the caller."""
         try:
-            self.outcome = self._context.run(self._function), None
+            self.outcome = self._context.run(self._function, **self._arguments), None
         except BaseException as error:  # noqa: BLE001 - it is the caller's
             self.outcome = None, error
+        _idle.append(worker)
         with self._lock:
             self.ended.release()
             wake = self._wake
@@ -79,40 +82,41 @@ class _Call:
 class _Worker:
     """A thread that does one job after another, and ends when none comes for a while."""
 
+    __slots__ = ("job", "start")
+
     def __init__(self) -> None:
-        self.jobs: SimpleQueue[_Job] = SimpleQueue()
+        self.start = Lock()
+        self.start.acquire()
+        self.job: _Call | None = None
         threading.Thread(target=self._work, name="llmharness-tool", daemon=True).start()
 
     def _work(self) -> None:
         while True:
+            if self.start.acquire(True, _IDLE_S):
+                job, self.job = self.job, None
+                assert job is not None
+                job.run(self)
+                del job
+                continue
             try:
-                job = self.jobs.get(timeout=_IDLE_S)
-            except Empty:
-                with _lock:
-                    if self in _idle:
-                        _idle.remove(self)
-                        return
-                continue  # a job is on its way
-            job()
-            del job
-            with _lock:
-                _idle.append(self)
+                _idle.remove(self)
+            except ValueError:  # a job is on its way
+                continue
+            return
 
 
-_lock = threading.Lock()
+# Used without a lock: one append, pop or remove of a list is one step for all threads.
 _idle: list[_Worker] = []
 
 
-def _hand_over(job: _Job) -> None:
-    with _lock:
-        worker = _idle.pop() if _idle else None
-    (worker or _Worker()).jobs.put(job)
-
-
-def _after_fork_in_child() -> None:
-    global _lock, _idle
-    _lock, _idle = threading.Lock(), []
+def _hand_over(job: _Call) -> None:
+    try:
+        worker = _idle.pop()
+    except IndexError:
+        worker = _Worker()
+    worker.job = job
+    worker.start.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=_idle.clear)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from ...domain.frozen import dataclass
 from ...domain.result import FailureReason, LLMResult
-from ...errors import ConfigError, InvalidRequest, MaxRetriesExceeded
+from ...errors import ConfigError, InvalidAnswer, InvalidRequest, MaxRetriesExceeded
 from ..config import HarnessConfig
 from ..degrade.failure import named, reason
 
@@ -67,6 +67,8 @@ def failed_result(error: Exception | None, *, model: str = "") -> LLMResult:
     error = error or RuntimeError("no outcome was recorded")
     if isinstance(error, MaxRetriesExceeded):
         why = FailureReason.VALIDATION
+    elif isinstance(error, InvalidAnswer):
+        why = FailureReason.FAIL_FAST
     elif isinstance(error, InvalidRequest | ConfigError):
         why = FailureReason.INVALID_REQUEST
     else:
@@ -80,5 +82,5 @@ def failed_result(error: Exception | None, *, model: str = "") -> LLMResult:
         duration_ms=0.0,
         ttft_ms=0.0,
         success=False,
-        metadata={"failure_reason": why.value, "error": error},
+        metadata={"failure_reason": why.value, "layer": why.layer, "error": error},
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
+from ...domain.frozen import dataclass
 from ...errors import ConfigError
 
 PROVIDER_WORKERS: Mapping[str, int] = MappingProxyType({"ollama": 4})

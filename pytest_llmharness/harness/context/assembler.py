@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from inspect import isawaitable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from ...domain.frozen import dataclass
 from ...domain.prompt import Prompt
+from ...domain.tool import ToolSpec
 from ...errors import InvalidRequest
-from ...ports.counter import TokenCounter
-from ...ports.retriever import Retriever
-from ...ports.summarizer import Summarizer
 from .estimate import ByteEstimate
 from .packing import context_message, within
 from .settings import ContextSettings
 from .snippet import Ask, Snippet, Step, StepReport
-from .tokens import prompt_tokens
+from .tokens import messages_tokens, tool_tokens
+
+if TYPE_CHECKING:
+    from ...ports.counter import TokenCounter
+    from ...ports.retriever import Retriever
+    from ...ports.summarizer import Summarizer
 
 Reports: TypeAlias = tuple[StepReport, ...]
 Documents: TypeAlias = Mapping[str, str] | Iterable[str]
@@ -94,13 +98,14 @@ class ContextAssembler:
         counter: TokenCounter | None = None,
         retriever: Retriever | None = None,
         summarizer: Summarizer | None = None,
-        steps: ContextSteps = ContextSteps(),
+        steps: ContextSteps = ContextSteps(),  # noqa: B008 - it is frozen
         clean: Callable[[str], str] | None = None,
     ) -> None:
         self.settings = settings or ContextSettings()
         self.counter: TokenCounter = counter or ByteEstimate()
         self._retriever, self._steps, self._clean = retriever, steps, clean
         self._summarizer = summarizer
+        self._tools: tuple[tuple[ToolSpec, ...], int] = (), 0
 
     async def assemble(self, prompt: Prompt, *, documents: Documents = ()) -> Assembled:
         """Put a context message before the last user message, and trim the history. Once a run.
@@ -205,7 +210,7 @@ class ContextAssembler:
             return sys.maxsize
         from .history import fixed
 
-        taken = prompt_tokens(replace(prompt, messages=fixed(prompt.messages)), self.counter)
+        taken = self._tokens(replace(prompt, messages=fixed(prompt.messages)))
         if taken > window:
             raise InvalidRequest(
                 f"the prompt takes {taken:,} tokens without any history, the window has {window:,}",
@@ -215,7 +220,7 @@ class ContextAssembler:
         return window - taken
 
     async def _trimmed(self, prompt: Prompt) -> Assembled:
-        before = prompt_tokens(prompt, self.counter)
+        before = self._tokens(prompt)
         if not self.settings.enabled or self._surely_fits(prompt, before):
             return Assembled(prompt, tokens=before)
         from .history import trimmed
@@ -230,9 +235,16 @@ class ContextAssembler:
         if done.messages == prompt.messages:
             return Assembled(prompt, tokens=before)
         came, prompt = len(prompt.messages), replace(prompt, messages=done.messages)
-        after = prompt_tokens(prompt, self.counter)
+        after = self._tokens(prompt)
         report = StepReport("history", came, len(done.messages), before, after, done.error)
         return Assembled(prompt, (), (report,), after, done.dropped)
+
+    def _tokens(self, prompt: Prompt) -> int:
+        """Count a prompt; the tools of a harness stay the same from run to run, and are counted once."""
+        tools, tokens = self._tools
+        if prompt.tools is not tools:
+            tools, tokens = self._tools = prompt.tools, tool_tokens(prompt.tools, self.counter)
+        return tokens + messages_tokens(prompt.messages, self.counter)
 
     def _surely_fits(self, prompt: Prompt, tokens: int) -> bool:
         """Tell at a glance what is true of most prompts: no limit is near."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import Literal, NamedTuple, TypeAlias
 
+from ...domain.frozen import dataclass
 from ...domain.message import Message
 from ...ports.counter import TokenCounter
 from ...ports.summarizer import Summarizer

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ...domain.frozen import dataclass
 from .words import sentences
 
 SECTION_CHARS = 1200

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from ...ports.counter import TokenCounter
+from ...domain.frozen import dataclass
+
+if TYPE_CHECKING:
+    from ...ports.counter import TokenCounter
 
 
 @dataclass(frozen=True, slots=True)

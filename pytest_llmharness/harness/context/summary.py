@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from math import log
 
+from ...domain.frozen import dataclass
 from ...domain.message import Message
 from ...domain.prompt import Options, Prompt
 from ...ports.counter import TokenCounter

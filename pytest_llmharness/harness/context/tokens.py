@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ...domain.message import Message, TextPart
 from ...domain.prompt import Prompt
 from ...domain.tool import ToolSpec
-from ...ports.counter import TokenCounter
+
+if TYPE_CHECKING:
+    from ...ports.counter import TokenCounter
 
 # ChatML and Llama 3 spend 5 tokens on a message's frame, OpenAI's templates 4; opening the answer
 # costs 3 to 5. The larger number keeps a prompt inside its window.
@@ -34,8 +37,12 @@ def tool_tokens(tools: Iterable[ToolSpec], counter: TokenCounter) -> int:
 
 def prompt_tokens(prompt: Prompt, counter: TokenCounter) -> int:
     """Return what a whole prompt costs; the answer is not counted."""
-    messages = sum(message_tokens(message, counter) for message in prompt.messages)
-    return PROMPT_FRAME + messages + tool_tokens(prompt.tools, counter)
+    return messages_tokens(prompt.messages, counter) + tool_tokens(prompt.tools, counter)
+
+
+def messages_tokens(messages: Iterable[Message], counter: TokenCounter) -> int:
+    """Return what a prompt costs without its tools."""
+    return PROMPT_FRAME + sum([message_tokens(message, counter) for message in messages])
 
 
 def _written(tool: ToolSpec) -> str:

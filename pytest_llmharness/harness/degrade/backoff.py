@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from ...domain.frozen import dataclass
 from ...errors import ConfigError, ProviderError
-from ...ports.random import Random
 from ..config import HarnessConfig
+
+if TYPE_CHECKING:
+    from ...ports.random import Random
 
 
 @dataclass(frozen=True, slots=True)

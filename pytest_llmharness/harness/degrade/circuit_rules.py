@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...domain.circuit import Circuit
+from ...domain.frozen import dataclass
 from ...errors import CircuitOpen, ConfigError
 
 

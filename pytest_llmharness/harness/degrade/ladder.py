@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from ...domain.frozen import dataclass
 from ...errors import CircuitOpen, ConfigError, ProviderError
-from ...ports.provider import Provider
-from ...ports.random import Random
 from .backoff import Backoff
 from .failure import blames_endpoint
+
+if TYPE_CHECKING:
+    from ...ports.provider import Provider
+    from ...ports.random import Random
 
 
 @dataclass(frozen=True, slots=True)

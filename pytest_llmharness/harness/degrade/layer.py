@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...domain.frozen import dataclass
 from .messages import Messages
 
 if TYPE_CHECKING:

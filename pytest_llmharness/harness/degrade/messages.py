@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from string import Formatter
 
+from ...domain.frozen import dataclass
 from ...domain.result import FailureReason
 from ...errors import ConfigError
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ...domain.frozen import dataclass
 from ...errors import ConfigError
-from ...ports.clock import Clock
 from ..refusal import Refusal
+
+if TYPE_CHECKING:
+    from ...ports.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,7 @@ class Allowance:
         return any(fnmatchcase(tool, pattern) for pattern in self.tools)
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """One call that was let through: when, which tool, at what cost."""
 
     at_s: float

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fnmatch import translate
 from functools import lru_cache
 from typing import Any
 
+from ...domain.frozen import dataclass
 from .amounts import amounts_in, read_amount
 
 # Tests of SQL text are asked of the database too, so the policy runs them itself.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
+from ...domain.frozen import dataclass
 from ...domain.tool import ToolCall, ToolSpec
 from ...ports.approver import Approver
 from ..refusal import Refusal

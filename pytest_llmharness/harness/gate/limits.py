@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from ...domain.frozen import dataclass
 
 DEPTH = (1, 10)
 ITERATIONS = (1, 50)

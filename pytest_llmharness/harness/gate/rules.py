@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from ...domain.frozen import dataclass
 from .conditions import SQL_TESTS, TESTS, Condition
 
 Effect: TypeAlias = Literal["allow", "approve", "escalate", "deny"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from ...domain.frozen import dataclass
 from .truth import Rows, narrow, selected
 
 RowCounter: TypeAlias = Callable[[str], Awaitable[int]]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
+
+from ...domain.frozen import dataclass
 
 _ENOUGH_KIND = 4
 _ENOUGH_JURISDICTION = 2

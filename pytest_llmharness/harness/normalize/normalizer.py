@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
+from ...domain.frozen import dataclass
 from ...domain.message import Message, Part, TextPart
 from ...domain.request import Request
 from ...errors import InvalidRequest
@@ -153,8 +154,10 @@ class Normalizer:
         changes |= dict.fromkeys(text.changes)
         changes |= dict.fromkeys(change for _, turn in history for change in turn.changes)
         hits = (*text.hits, *(hit for _, turn in history for hit in turn.hits))
-        turns = tuple(message for message, _ in history)
-        admitted = replace(request, text=text.text, history=turns, documents=documents)
+        admitted = request
+        if history or documents or text.text != request.text:
+            turns = tuple(message for message, _ in history)
+            admitted = replace(request, text=text.text, history=turns, documents=documents)
         if hits and self.settings.on_injection == "reject":
             return Admission(request, _rejected(hits[0], in_text=bool(text.hits)), tuple(changes), hits)
         kinds = (document_of(each) for each in (text.text, *documents.values()) if not _says_nothing(each))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from ...domain.frozen import dataclass
 from ...errors import ConfigError
 from .truncation import MARK
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .costs import Cost as Cost
     from .costs import CostBudget as CostBudget
     from .costs import Spending as Spending
+    from .costs import months_to_pay_back as months_to_pay_back
     from .difficulty import Complexity as Complexity
     from .difficulty import ComplexityRules as ComplexityRules
     from .difficulty import complexity as complexity
@@ -52,7 +53,7 @@ _NAMES = {
     "asking": ("asks", "hybrid"),
     "classification": ("Classification", "ClassifyRules", "classify", "read_classification"),
     "difficulty": ("Complexity", "ComplexityRules", "complexity"),
-    "costs": ("Cost", "CostBudget", "Spending"),
+    "costs": ("Cost", "CostBudget", "Spending", "months_to_pay_back"),
     "attempt": ("Answer", "Attempt", "Escalated", "Try"),
     "escalation": ("Escalation",),
     "judging": ("EscalationRules", "climbs_after", "maybe_escalate"),
@@ -100,6 +101,7 @@ __all__ = [
     "expected_cost",
     "hybrid",
     "maybe_escalate",
+    "months_to_pay_back",
     "read_classification",
     "route_task",
 ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
+from ...domain.frozen import dataclass
 from ...domain.result import LLMResult
 from ...domain.usage import Usage
 from .costs import Cost
@@ -105,12 +105,16 @@ class Escalated(Generic[Value]):
     @property
     def metadata(self) -> dict[str, Any]:
         """What a result's metadata says about it, as JSON values."""
+        cloud = [attempt for attempt in self.tries if attempt.call.cloud]
         return {
             "tier": self.call.tier if self.call else None,
             "models_tried": [attempt.call.model for attempt in self.tries],
             "scores": [attempt.score for attempt in self.tries],
             "cost_usd": self.cost.total_usd,
             "unpriced_calls": sum(attempt.cost is None for attempt in self.tries),
+            "cloud_calls": len(cloud),
+            "cloud_cost_usd": sum((attempt.cost for attempt in cloud if attempt.cost), Cost()).total_usd,
+            "unpriced_cloud_calls": sum(attempt.cost is None for attempt in cloud),
             "needs_review": self.needs_review,
             "escalation": self.ending,
         }

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from ...domain.completion import Completion
+from ...domain.frozen import dataclass
 from ...domain.result import LLMResult
 from .attempt import Answer, Attempt, Escalated
 from .escalation import Escalation

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from threading import Lock
 
+from ...domain.frozen import dataclass
 from ...errors import ConfigError
 
 _NANO = 1_000_000_000
@@ -148,6 +148,23 @@ class CostBudget:
                 old.unpriced_calls + (booked is None),
                 old.cost + (booked or Cost()),
             )
+
+
+def months_to_pay_back(price_usd: float, cloud_usd: float, local_usd: float = 0.0) -> float | None:
+    """Return after how many months a machine has paid for itself, or None where it never does.
+
+    ```python
+    assert months_to_pay_back(1_500, 60) == 25.0
+    assert months_to_pay_back(1_500, 6, 10) is None
+    ```
+
+    Args:
+        price_usd: what the machine costs.
+        cloud_usd: what the cloud would cost in a month.
+        local_usd: what the machine costs in a month, such as its power.
+    """
+    saved = cloud_usd - local_usd
+    return price_usd / saved if saved > 0 else None
 
 
 def _nano(usd: float) -> int:

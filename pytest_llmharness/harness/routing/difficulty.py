@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from types import MappingProxyType
+
+from ...domain.frozen import dataclass
 
 WEIGHTS: Mapping[str, float] = MappingProxyType(
     {"architecture": 0.8, "design": 0.7, "refactor": 0.6, "bug": 0.3, "implement": 0.7, "optimize": 0.5}

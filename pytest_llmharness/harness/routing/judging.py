@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
+from ...domain.frozen import dataclass
 from ...errors import AuthenticationFailed, BadRequest, ConfigError, ContextOverflow
 from .tiers import DEFAULT_TIERS, Tiers
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
+from ...domain.frozen import dataclass
 from ...domain.usage import Usage
 from ...errors import ConfigError
 from .costs import Cost

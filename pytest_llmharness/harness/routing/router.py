@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from ...domain.frozen import dataclass
 from ...domain.usage import Usage
 from ...errors import ConfigError
 from .costs import Cost, CostBudget

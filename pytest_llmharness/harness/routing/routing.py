@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from ...domain.frozen import dataclass
 from ..degrade.ladder import Endpoint
 from .costs import CostBudget
 from .judging import EscalationRules

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 
+from ...domain.frozen import dataclass
 from .tiers import DEFAULT_TIERS, Tiers
 
 TASK_TIERS: Mapping[str, str] = MappingProxyType(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ...domain.frozen import dataclass
 from ...domain.prompt import Options
 from ...errors import ConfigError
 from ..config import HarnessConfig

@@ -28,7 +28,7 @@ def decoded(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _from_base64(text: str) -> bytes:
-    plain = re.sub(r"\s", "", text).rstrip("=").translate(str.maketrans("-_", "+/"))
+    plain = re.sub(r"-?\s", "", text).rstrip("=").translate(str.maketrans("-_", "+/"))
     return base64.b64decode(plain + "=" * (-len(plain) % 4))
 
 

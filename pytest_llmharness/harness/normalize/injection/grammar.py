@@ -20,7 +20,7 @@ from .phrases import Phrases, entries
 from .words import Vocabulary, Word
 
 _PIECE = re.compile(r"\([^)]*\)\??|\[[^\]]*\]\??|\S+")
-_CORE = {"override": 0.7}  # by name; 1 for others
+_CORE = {"override": 0.7, "guards": 0.6}  # by name; 1 for others
 _REACH = 16
 _GAPS = {".": 1, "..": 4, "...": 8}
 _GAPS_UNSPACED = {".": 2, "..": 7, "...": 16}
@@ -67,6 +67,10 @@ class Language:
         topics: prepositions that name a topic: "about" in "the rules about parking".
         conditions: how a clause begins that makes the order one for owners of a thing: "if your oven ...".
         places: words that send the reader of a paper on: "page" in "go to page 12".
+        artefacts: what is called after orders and is none: "pointer" in "the previous instruction pointer".
+        qualities: what may stand before the orders of a topical rule, by itself or by its ending: "silly",
+            "*ous"; any other word names a matter: "payment" in "ignore the payment instructions".
+        indefinite: articles of what is spoken of in general: "a" in "explain what a system prompt is".
         self: what is no topic of its own: "your" in "the rules in your prompt".
         spaced: whether spaces stand between words.
     """
@@ -81,6 +85,9 @@ class Language:
     topics: str = ""
     conditions: str = ""
     places: str = ""
+    indefinite: str = ""
+    artefacts: str = ""
+    qualities: str = ""
     self: str = ""
     spaced: bool = True
 

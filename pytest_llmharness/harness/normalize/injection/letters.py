@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from functools import cache
 from heapq import merge
 
@@ -29,9 +29,12 @@ def respelt_matches(text: str) -> Iterator[tuple[Matcher, int, int]]:
     """Yield (rule, start, end) of what a folded text says once its letters are put together."""
     for low, high in _suspicious(text):
         places = [index for index in range(low, high) if text[index].isalnum()]
-        letters = "".join(text[index] for index in places)
+        letters = "".join([text[index] for index in places])
+        parts = {
+            size: {letters[at : at + size] for at in range(len(letters))} for size in (_LONG, _LONG_UNSPACED)
+        }
         for language in LANGUAGES:
-            if not any(word in letters for word in _long_words(language)):
+            if not _holds_long_word(letters, parts, language):
                 continue
             sentence = _respelt(letters, language)
             for matcher, match in _core_rules(language).matches(sentence):
@@ -99,8 +102,25 @@ def _split_words(text: str) -> Iterator[tuple[int, int]]:
 
 @cache
 def _long_words(language: Language) -> frozenset[str]:
-    shortest = _LONG if language.spaced else _LONG_UNSPACED
-    return frozenset(word for word in language.core_words() if len(word) >= shortest)
+    return frozenset(word for word in language.core_words() if len(word) >= _shortest(language))
+
+
+def _shortest(language: Language) -> int:
+    return _LONG if language.spaced else _LONG_UNSPACED
+
+
+def _holds_long_word(letters: str, parts: Mapping[int, Set[str]], language: Language) -> bool:
+    known = _long_words_by_beginning(language)
+    there = known.keys() & parts[_shortest(language)]
+    return any(word in letters for beginning in there for word in known[beginning])
+
+
+@cache
+def _long_words_by_beginning(language: Language) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for word in _long_words(language):
+        found.setdefault(word[: _shortest(language)], []).append(word)
+    return found
 
 
 @cache

@@ -38,6 +38,14 @@ MARKS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
         ),
     ),
     (
+        "unseen",
+        0.4,
+        re.compile(
+            r"(?i:display:[ ]?none|visibility:[ ]?hidden|font-size:[ ]?[01](?:px|pt)?\b|opacity:[ ]?0\b|color:[ ]?(?:white|#fff))"
+            r"|<(?:div|span|p)[ ]hidden>|\[hidden"
+        ),
+    ),
+    (
         "forged",
         0.6,
         re.compile(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 from .skeleton import folded_word
 from .words import Word
@@ -33,20 +34,45 @@ class Phrases:
     def ends(self, sentence: Sequence[Word], place: int) -> list[int]:
         """Return the place behind each row that stands at `place`."""
         word = sentence[place].text
-        found = [
-            place + 1 + len(rest)
-            for rest in self.first.get(word, ())
-            if not rest or _stands(rest, sentence, place + 1)
-        ]
+        rests = self.first.get(word)
+        if rests is None:
+            return [place + 1] if self.prefixes and word.startswith(self.prefixes) else []
+        found = [place + 1 + len(rest) for rest in rests if not rest or _stands(rest, sentence, place + 1)]
         if self.prefixes and word.startswith(self.prefixes):
             found.append(place + 1)
         return found
 
-    def may_stand_in(self, words: Set[str]) -> bool:
-        """Whether a row can begin with one of these words."""
-        return not words.isdisjoint(self.first) or (
-            bool(self.prefixes) and any(word.startswith(self.prefixes) for word in words)
-        )
+    def may_stand_in(self, words: set[str]) -> bool:
+        """Whether all words of a row are among these."""
+        if not self._single_words.isdisjoint(words):
+            return True
+        for word in self._longer_rows.keys() & words:
+            for row in self._longer_rows[word]:
+                if words.issuperset(row):
+                    return True
+        return bool(self.prefixes) and any(word.startswith(self.prefixes) for word in words)
+
+    @cached_property
+    def _single_words(self) -> frozenset[str]:
+        return frozenset(word for word, rests in self._whole_words.items() if () in rests)
+
+    @cached_property
+    def _longer_rows(self) -> dict[str, list[tuple[str, ...]]]:
+        return {word: rests for word, rests in self._whole_words.items() if () not in rests}
+
+    @cached_property
+    def _whole_words(self) -> dict[str, list[tuple[str, ...]]]:
+        """The whole words of each row behind its first."""
+        return {
+            word: [tuple(one for one in rest if one[-1] != "*") for rest in rests]
+            for word, rests in self.first.items()
+        }
+
+    def telling_words(self) -> Iterator[str]:
+        """Yield the word of each row that says most: the longest."""
+        for word, rests in self._whole_words.items():
+            for rest in rests:
+                yield max((word, *rest), key=len)
 
     def may_begin(self, word: str) -> bool:
         """Whether a row can begin with this word."""

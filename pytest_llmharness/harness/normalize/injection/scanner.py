@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from .bearing import has_topic, is_conditional, is_directed
+from ....domain.frozen import dataclass
+from .bearing import is_about, is_conditional, is_directed, is_refused, is_vague, reported_places
 from .encoded import decoded
+from .grammar import Match, Matcher
 from .hit import Hit
 from .letters import respelt_matches
 from .lexicon import UNSPACED
 from .marks import MARKS
-from .mention import is_mentioned
+from .mention import crosses_fields, crosses_quotes, is_mentioned
 from .rule_index import all_rules
 from .skeleton import Folded
-from .words import sentences, words
+from .words import Word, sentences, words
 
 _REACH = 400
 _ENOUGH = 1.0 - 1e-9
 _DISGUISE = 0.4
 _DEEPEST = 3
-_ENDS = frozenset(("override", "disobey", "void", "guards"))  # the same words say this only once
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -57,14 +57,14 @@ def _hits(text: str, found: list[_Evidence], enough: float = _ENOUGH) -> Iterato
 
 
 def _best_by_name(near: Iterable[_Evidence]) -> dict[str, float]:
-    """Return the most that each kind of evidence says, as far as it counts beside the others."""
+    """Return the most that each kind of evidence says; the same words say something only once."""
     names = {one.name for one in near}
     best: dict[str, float] = {}
     taken: list[_Evidence] = []
     for one in sorted(near, key=lambda one: (-one.weight, one.start - one.end)):
         if one.beside and names.isdisjoint(one.beside.split("|")):
             continue
-        if one.name in _ENDS:
+        if not one.beside:
             if any(one.start < other.end and other.start < one.end for other in taken):
                 continue
             taken.append(one)
@@ -93,22 +93,43 @@ def _evidence(text: str, depth: int) -> Iterator[_Evidence]:
 
 def _in_words(folded: Folded) -> Iterator[_Evidence]:
     rules = all_rules()
+    said: set[tuple[str, float, int, int]] = set()
     for low, high in sentences(folded.text):
         plain = set(_WORD.findall(folded.text, low, high))
         candidates = rules.candidates(plain) if all(map(str.isascii, plain)) else None
         if candidates == []:
             continue
         sentence = words(folded.text, low, high, UNSPACED.vocabulary)
-        conditional = is_conditional(sentence)
-        for matcher, match in rules.matches(sentence, candidates):
+        for matcher, match in _meant(sentence, list(rules.matches(sentence, candidates))):
             rule = matcher.rule
-            if rule.directed and not is_directed(sentence, match.first, match.head_end, matcher.language):
-                continue
-            if rule.topical and (
-                conditional or has_topic(sentence, match.last if matcher.others else match.end)
-            ):
-                continue
             start, end = folded.span(sentence[match.start].start, sentence[match.end - 1].end)
+            if (rule.name, rule.weight, start, end) in said:
+                continue
+            said.add((rule.name, rule.weight, start, end))
             hidden = "letters" if folded.is_disguised(start, end) else ""
-            if not is_mentioned(folded.source, start, end, hidden=bool(hidden)):
+            if not (
+                crosses_fields(folded.source, start, end)
+                or (matcher.others and crosses_quotes(folded.source, start, end))
+                or is_mentioned(folded.source, start, end, hidden=bool(hidden))
+            ):
                 yield _Evidence(rule.name, rule.weight, start, end, hidden, rule.beside)
+
+
+def _meant(sentence: Sequence[Word], found: list[tuple[Matcher, Match]]) -> Iterator[tuple[Matcher, Match]]:
+    """Yield the matches whose words are said to the reader, of the reader's own orders."""
+    reports = [match for matcher, match in found if matcher.rule.name == "report"]
+    if len(reports) == len(found):
+        return
+    reported = reported_places(reports)
+    conditional = is_conditional(sentence)
+    for matcher, match in found:
+        rule, several = matcher.rule, bool(matcher.others)
+        if (
+            rule.weight
+            and reported.get(match.start, match.end) >= match.end
+            and not (rule.name == "leak" and is_vague(sentence, match, matcher.language))
+            and not (several and is_refused(sentence, match.first))
+            and (not rule.directed or is_directed(sentence, match.first, match.head_end, matcher.language))
+            and not (rule.topical and (conditional or is_about(sentence, matcher, match)))
+        ):
+            yield matcher, match

@@ -46,9 +46,15 @@ _UNSEEN = frozenset(("Cc", "Cf", "Mn", "Me"))
 _TAGS = range(0xE0020, 0xE007F)  # invisible twins of ASCII
 _FLAG_LETTERS = range(0x1F1E6, 0x1F200)  # flags are spelt with these
 
-_SYMBOL_LETTERS = {"@": "a", "$": "s", "€": "e", "!": "i", "|": "i", "+": "t"}
-# A symbol counts as a letter inside a word, with other such symbols between it and the next letter.
-_SYMBOL_IN_WORD = re.compile(r"[@$€](?=\w)|(?<=[\w@$€])[@$€!|+](?=[@$€]?\w)|(?<=\w)\$")
+_SYMBOL_LETTERS = str.maketrans("@$€!|+", "aseiit")
+_SYMBOL = re.compile(r"[@$€!|+]")
+# A symbol counts as a letter inside a word, before one that holds another such letter, and alone between
+# letters that were pulled apart.
+_SYMBOL_IN_WORD = re.compile(
+    r"(?=[@$€!|+])(?:(?<=\w)[@$€]+|(?<![@$€])[@$€]+(?=\w)|(?<=[\w@$€])(?<![a-z](?=![A-Z]))[!|+](?=[@$€]{0,2}\w)"
+    r"|(?<![\w!])!(?=[^\W\d_]{0,12}[\d@$€!|]\w|[@$])"
+    r"|(?<=\w[ ._*-])[@$€!](?!\w)|(?<!\w)[@$€!](?=[ ._*-]\w(?!\w)))"
+)
 _DISGUISED = re.compile(r"[^\W\d_][\d@$€|][^\W\d_]|[\u00ad\u200b-\u200f\u2060\ufeff\uff01-\uff5e]")
 _WRAP = re.compile(r"(?<![^\S\n])[^\S\n]*\n[^\S\n]*(?=[^\W\d_])")
 _SPACES = re.compile(r"\s+")
@@ -95,7 +101,7 @@ class Folded:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._spelt = _SYMBOL_IN_WORD.sub(_letter_for_symbol, source)
+        self._spelt = _SYMBOL_IN_WORD.sub(_letter_for_symbol, source) if _SYMBOL.search(source) else source
         lines = _WRAP.sub(_wrap_or_break, self._spelt) if "\n" in source else self._spelt
         self.text = _CONTRACTION.sub("", _SPACES.sub(_one_blank, lines.translate(_FOLDS)))
 
@@ -123,7 +129,7 @@ class Folded:
 
 
 def _letter_for_symbol(match: re.Match[str]) -> str:
-    return _SYMBOL_LETTERS[match[0]]
+    return match[0].translate(_SYMBOL_LETTERS)
 
 
 def _wrap_or_break(match: re.Match[str]) -> str:

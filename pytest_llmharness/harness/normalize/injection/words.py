@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 _STOP = re.compile(r"[.!?;{}。]|[^\w\s]{7,}")
 _WORD = re.compile(r"[^\W_]+")
+_STEM = 2
 _OPENING = frozenset(":,()[]{}\"'“”„‘’«»<>*_•—–-/#=|~`、「」")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
@@ -36,8 +37,8 @@ class Vocabulary:
         self._known = frozenset(known)
         sizes: dict[str, set[int]] = {}
         for word in self._known:
-            sizes.setdefault(word[0], set()).add(len(word))
-        self._sizes = {letter: sorted(found, reverse=True) for letter, found in sizes.items()}
+            sizes.setdefault(word[:_STEM], set()).add(len(word))
+        self._sizes = {stem: sorted(found, reverse=True) for stem, found in sizes.items()}
 
     def __contains__(self, word: str) -> bool:
         return word in self._known
@@ -51,8 +52,8 @@ class Vocabulary:
         sizes = [1] * len(text)
         for place in range(len(text) - 1, -1, -1):
             unknown, pieces = costs[place + 1]
-            best = (unknown + 1, pieces + 1)
-            for size in self._sizes.get(text[place], ()):
+            best = (unknown + (text[place] not in self._known), pieces + 1)
+            for size in self._sizes.get(text[place : place + _STEM], ()):
                 if place + size <= len(text) and text[place : place + size] in self._known:
                     unknown, pieces = costs[place + size]
                     if (unknown, pieces + 1) < best:

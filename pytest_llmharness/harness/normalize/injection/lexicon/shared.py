@@ -6,6 +6,8 @@ from __future__ import annotations
 from ..grammar import Rule
 
 SHARED = (
+    Rule("report", 0, "[make] .. [machines]"),
+    Rule("report", 0, "[machines] . [made]"),
     Rule("override", 1, "[forget] .. [old] .. [orders]", directed=True, topical=True),
     Rule("override", 0.6, "[forget] .. [old] .. [rules]", directed=True, topical=True),
     Rule("override", 1, "[forget] .. [your|all] .. [orders|rules]", directed=True, topical=True),
@@ -18,6 +20,13 @@ SHARED = (
     Rule("override", 1, "[end] & [whole] . [told]", topical=True),
     Rule("override", 0.8, "[end] & [system]", topical=True),
     Rule("override", 1, "[forget] .. [question] .. [user]", directed=True),
+    Rule("override", 1, "[forget] .. [user] .. [question]", directed=True),
+    Rule("override", 1, "[forget] .. [maker] . [orders|rules]", directed=True, topical=True),
+    Rule("override", 1, "[forget] . [you are] .. [machine]", directed=True),
+    Rule("override", 0.8, "[forget] .. [your] . [maker]", directed=True, topical=True),
+    Rule("override", 0.7, "[forget] .. [your] . [part]", directed=True, topical=True),
+    Rule("guards", 1, "[disable] .. [safeguards]", directed=True, topical=True),
+    Rule("leak", 1, "[show] .. [entire] . [text] .. [told]", directed=True),
     Rule("void", 1, "[old] . [orders] .. [void]", topical=True),
     Rule("void", 1, "[orders] . [late] .. [void]", topical=True),
     Rule("void", 0.7, "[old] . [rules] .. [void]", topical=True),
@@ -47,6 +56,7 @@ SHARED = (
     Rule("leak", 1, "[show|ask] & [orders] .. [maker]", topical=True),
     Rule("leak", 0.7, "[show] .. [system]", directed=True, topical=True),
     Rule("leak", 0.5, "[show] ... [text] . [told]", directed=True),
+    Rule("leak", 1, "[show] .. [your] . [system]", directed=True, topical=True),
     Rule("setup", 0.6, "[your] . [secret] . [orders]"),
     Rule("verbatim", 0.5, "[verbatim]", beside="leak"),
     Rule("address", 0.7, "[call] .. [reader]"),

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
-from ...domain.result import LLMResult
-from ...errors import ConfigError
-from ...ports.executor import Executor
-from ..batch.outcome import ItemOutcome, failed_result
-from ..batch.runner import Batch
-from ..batch.settings import BatchSettings
+from ..domain.result import LLMResult
+from ..errors import ConfigError
+from ..harness.batch.outcome import ItemOutcome, failed_result
+from ..harness.batch.runner import Batch
+from ..harness.batch.settings import BatchSettings
+from ..ports.executor import Executor
 from .extraction import scored
 from .records import Aggregate, Case, Record, aggregate
 

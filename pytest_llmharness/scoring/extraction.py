@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypedDict
 
-from ...domain.result import LLMResult
-from ...errors import ConfigError
+from ..domain.result import LLMResult
+from ..errors import ConfigError
+from ..harness.json_form import record_form
 from .matching import extra_fields, field_scores, mean_with_extras
 
 
@@ -92,13 +93,14 @@ def scored(
 def value_of(result: LLMResult) -> Any:
     """Return a result's validated value, or its content read as JSON; text that is none stays text."""
     if "value" in result.metadata and not isinstance(result.metadata["value"], str):
-        return result.metadata["value"]
+        return _read(result.metadata["value"])
     return _read(result.content)
 
 
 def _read(value: Any) -> Any:
-    if not isinstance(value, str | bytes):
-        return value
+    own = record_form(value)
+    if own is not None or not isinstance(value, str | bytes):
+        return value if own is None else own
     try:
         return json.loads(value)
     except (ValueError, RecursionError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...lazy import names_of
+from ..lazy import names_of
 
 if TYPE_CHECKING:
     from .drift import Drift as Drift

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...errors import ConfigError, HarnessError
+from ..errors import ConfigError, HarnessError
 from .records import Record
 from .suite import SuiteRun
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any
+
+from ..domain.frozen import dataclass
 
 FEW = 21
 """Samples below which int(n * 0.95) is the last place: the 95th percentile is then the maximum."""

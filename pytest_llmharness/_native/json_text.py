@@ -1,4 +1,4 @@
-"""JSON text from values, by an encoder that is made once and not at every call."""
+"""JSON text from values: by the compiled core where it is there, else by the standard library."""
 
 from __future__ import annotations
 
@@ -6,6 +6,33 @@ import json
 import json.encoder
 from collections.abc import Callable
 from typing import Any
+
+__all__ = ["encoder", "json_of", "json_text"]
+
+try:
+    from ._core import json_of
+except ImportError:
+
+    def json_of(value: object, /) -> str | None:  # noqa: ARG001
+        """Know no quick way; the caller takes the slow one."""
+        return None
+
+
+def json_text(value: Any) -> str:
+    """Return the JSON text of a value, without spaces, as UTF-8 can express it.
+
+    Raises:
+        TypeError, ValueError, RecursionError: JSON cannot express the value.
+    """
+    text = json_of(value)
+    if text is not None:
+        return text
+    text = _encode(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half of a character, which an escape can stand for
+        return _encode_ascii(value)
+    return text
 
 
 def encoder(**settings: Any) -> Callable[[Any], str]:
@@ -42,3 +69,7 @@ def encoder(**settings: Any) -> Callable[[Any], str]:
         return text
 
     return encode
+
+
+_encode = encoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_encode_ascii = encoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False)
