@@ -7,6 +7,7 @@ from .breaker_states import BreakerStatesContract
 from .cache import CacheContract
 from .conversation_store import ConversationStoreContract
 from .limiter import LimiterContract
+from .note_store import NoteStoreContract
 from .provider import ProviderContract
 from .session_log import SessionLogContract
 from .tool import ToolContract
@@ -18,6 +19,7 @@ __all__ = [
     "CacheContract",
     "ConversationStoreContract",
     "LimiterContract",
+    "NoteStoreContract",
     "ProviderContract",
     "SessionLogContract",
     "ToolContract",

@@ -34,6 +34,15 @@ class ConversationStoreContract(Contract):
 
         self.run(clause())
 
+    def test_half_a_character_is_kept(self, store: ConversationStore) -> None:
+        """A file name that is no UTF-8, say: the turn is saved, and comes back as it was."""
+
+        async def clause() -> None:
+            await store.save_turn("c", Message.user("half \ud83d of it"))
+            assert [turn.text for turn in await store.load_context("c", 9)] == ["half \ud83d of it"]
+
+        self.run(clause())
+
     @pytest.mark.parametrize("k", [0, 1, 3, 4, 5])
     def test_the_last_turns_oldest_first(self, store: ConversationStore, k: int) -> None:
         """As many as asked for, or as there are."""

@@ -18,9 +18,11 @@ class Request:
         text: what the user says now.
         history: earlier turns, oldest first.
         session_id: continues a session; None starts one.
-        documents: long texts by name, from which the context layer takes what the request needs.
         metadata: JSON values, carried into the result's `metadata["request"]`; "task" says in the log
             what the run was for.
+        documents: long texts by name, from which the context layer takes what the request needs.
+        user: whose request it is: what is kept for a user, of earlier sessions or on a scratchpad, is kept
+            apart from others', and so is the rate limit; None is nobody's.
     """
 
     text: str
@@ -28,3 +30,4 @@ class Request:
     session_id: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None

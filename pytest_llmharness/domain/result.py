@@ -22,6 +22,9 @@ class FailureReason(StrEnum):
     TIMEOUT = "timeout"
     MAX_ITERATIONS = "max_iterations"
     MAX_TOOL_DEPTH = "max_tool_depth"
+    MAX_RUN_SECONDS = "max_run_seconds"
+    MAX_RUN_TOKENS = "max_run_tokens"
+    MAX_RUN_COST_USD = "max_run_cost_usd"
     NO_PROGRESS = "no_progress"
     OUTPUT_BLOCKED = "output_blocked"
     OUTPUT_TOO_LARGE = "output_too_large"
@@ -34,6 +37,16 @@ class FailureReason(StrEnum):
         """The layer of the harness that ended the run."""
         return _LAYERS.get(self, "degrade")
 
+    @property
+    def is_limit(self) -> bool:
+        """Whether the run came to one of its own limits."""
+        return self is FailureReason.NO_PROGRESS or self.layer == "orchestrate"
+
+    @property
+    def waits(self) -> bool:
+        """Whether the run goes on once a person has decided."""
+        return self in (FailureReason.PENDING_APPROVAL, FailureReason.IN_DOUBT)
+
 
 _LAYERS = {
     FailureReason.INVALID_REQUEST: "normalize",
@@ -44,6 +57,9 @@ _LAYERS = {
     FailureReason.OUTPUT_TOO_LARGE: "validate",
     FailureReason.MAX_ITERATIONS: "orchestrate",
     FailureReason.MAX_TOOL_DEPTH: "orchestrate",
+    FailureReason.MAX_RUN_SECONDS: "orchestrate",
+    FailureReason.MAX_RUN_TOKENS: "orchestrate",
+    FailureReason.MAX_RUN_COST_USD: "orchestrate",
     FailureReason.BUDGET_SPENT: "route",
     FailureReason.PENDING_APPROVAL: "gate",
     FailureReason.IN_DOUBT: "state",
@@ -65,7 +81,9 @@ class LLMResult:
         score: quality in 0..1, or None where nothing scored it.
         metadata: "value" (the validated object), "edits" (what was mended to read it, with the
             bytes of the answer without its thinking), "session_id", "failure_reason", "error",
-            "attempts", and as "request" the request's own metadata.
+            "attempts", and as "request" the request's own metadata. Where a run failed,
+            "user_message" is what to tell the user; where it was stopped, "tool_results" is what its
+            tools had found.
     """
 
     content: str

@@ -29,6 +29,8 @@ class ToolSpec:
             "idempotent" makes it again with the same idempotency key, "lookup" asks the tool's
             `lookup(key)` what became of it, "halt" ends the run and asks a person. Calls of
             read-only tools are always made again.
+        after: tools whose calls of the same answer end first; where one of them fails, a call of this
+            tool is not made, and the model is told.
     """
 
     name: str
@@ -36,6 +38,7 @@ class ToolSpec:
     schema: Mapping[str, Any] = field(default_factory=_object_schema)
     read_only: bool = False
     in_doubt: InDoubt = "halt"
+    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

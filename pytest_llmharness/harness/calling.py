@@ -13,6 +13,7 @@ from ..domain.prompt import Options, Prompt
 from ..domain.tool import ToolCall
 from ..domain.usage import Usage
 from ..errors import ConfigError, ProviderError, SessionLogError, StreamBroken
+from .bounds import Bounds
 from .cache_key import cache_key, may_be_kept
 from .cached_answer import pack, unpack
 from .constrain import Toolbox
@@ -24,10 +25,11 @@ from .eager import within
 from .foreign import cancels_us
 from .parts import Parts
 from .prompt import options_of
-from .received import received
+from .received import received, whole
 
 if TYPE_CHECKING:
     from .degrade.breaker import Permit
+    from .early import EarlyCalls
     from .guarded_stream import GuardedStream
     from .journal import Journal
     from .routing.tiers import ModelCall
@@ -54,6 +56,7 @@ class Manner:
         self.backoff = (degrade and degrade.backoff) or Backoff(base_s=delay_s, jitter_s=delay_s)
         self.endpoints, self.falls_back = parts.endpoints, degrade is not None
         self.retries = 0 if degrade is None else config.max_retries
+        self.bounds = Bounds.of(parts)
         self.waits = parts.limiter is not None or self.breaker is not None
         """Whether a call may have to wait for leave."""
 
@@ -79,13 +82,22 @@ class Calling:
         journal: where every call is written down before it is made.
         toolbox: the tools the model is told of.
         streaming: ask for streams, and tell their text as it comes.
+        early: takes the calls of a stream as they become whole; None lets them wait for its end.
     """
 
     def __init__(
-        self, parts: Parts, manner: Manner, journal: Journal, toolbox: Toolbox, *, streaming: bool
+        self,
+        parts: Parts,
+        manner: Manner,
+        journal: Journal,
+        toolbox: Toolbox,
+        *,
+        streaming: bool,
+        early: EarlyCalls | None = None,
     ) -> None:
         self._parts, self._manner, self._journal, self._toolbox = parts, manner, journal, toolbox
-        self._streaming = streaming
+        self._streaming, self._early = streaming, early
+        self._arriving: ChunkCollector | None = None
         self._asked, self._name = Options(), ""
         self.aim(manner.endpoints)
         self._answers: dict[str, tuple[Prompt, Completion]] = {}
@@ -115,8 +127,22 @@ class Calling:
         """Whether a fallback model or an old answer has answered."""
         return self._ladder.degraded or self._journal.state.stale_age_s is not None
 
+    @property
+    def partial(self) -> str:
+        """The text so far of an answer that has not come to its end."""
+        try:
+            return "" if self._arriving is None else whole(self._arriving.text)
+        except TypeError:  # what arrived is no text: the provider keeps to nothing
+            return ""
+
     async def ask(self) -> ProviderError | None:
-        """Make one call; return the failure that ends the run, or None where it goes on."""
+        """Make one call; return the failure that ends the run, or None where it goes on.
+
+        Raises:
+            BoundReached: the call, or what it took, does not fit into the run's budgets.
+            InvalidRequest: what the run has gathered does not fit into the window any more.
+        """
+        bounds = self._manner.bounds
         journal, endpoint, key = self._journal, self._ladder.endpoint, None
         prompt = self._prompt(endpoint)
         if self._manner.refits and journal.state.depth:
@@ -127,6 +153,8 @@ class Calling:
             if kept is not None:
                 await self._use(kept)
                 return None
+        if bounds is not None:
+            bounds.before(journal.state, prompt)
         try:
             if self._manner.waits:
                 completion = await self._admitted(endpoint, prompt, key)
@@ -141,7 +169,12 @@ class Calling:
         # Users' code may judge what is no call, and take its time: first the answer is kept.
         leads_on = completion.tool_calls or not (self._parts.validators or self._parts.score)
         write = journal.note if leads_on else journal.record
-        await write(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=completion)
+        facts = {} if bounds is None else {"spent": bounds.taken(prompt, completion)}
+        await write(EventKind.PROVIDER_ANSWER, call=journal.state.calls, completion=completion, **facts)
+        if self._early is not None:
+            await self._early.settle(completion.tool_calls)
+        if bounds is not None:
+            bounds.after(journal.state)
         if self._wanted is not None:
             self._answers[self._wanted[1]] = prompt, completion
         return None
@@ -180,7 +213,8 @@ class Calling:
         """Wait for a slot and for the breaker's leave, then ask."""
         parts, state = self._parts, self._journal.state
         if parts.limiter is not None:
-            await parts.limiter.acquire(state.session_id)
+            assert state.request is not None
+            await parts.limiter.acquire(state.request.user or state.session_id)
             await self._journal.tell(EventKind.RATE_LIMIT_ACQUIRED, session_id=state.session_id)
         if self._manner.breaker is None:
             return await self._answered(endpoint, prompt, key, None)
@@ -213,7 +247,8 @@ class Calling:
 
     async def _streamed(self, endpoint: Endpoint, prompt: Prompt, permit: Permit | None) -> Completion:
         clock, collector, guard = self._parts.clock, ChunkCollector(), self._guard()
-        call, tell = self._journal.state.calls, self._journal.tell
+        self._arriving = collector
+        call, tell, told = self._journal.state.calls, self._journal.tell, 0
         async with (
             clock.timeout(self._parts.config.timeout_seconds),
             aclosing(endpoint.provider.stream(prompt)) as chunks,
@@ -225,10 +260,14 @@ class Calling:
                 shown = chunk.text if guard is None or not chunk.text else guard.feed(chunk.text)
                 if shown:
                     await tell(EventKind.TEXT_DELTA, call=call, text=shown)
-                for whole in collector.new_calls() if chunk.tool_calls or chunk.finish else ():
-                    await tell(EventKind.TOOL_CALL, call=call, **_facts(whole))
+                for each in collector.new_calls() if chunk.tool_calls or chunk.finish else ():
+                    await tell(EventKind.TOOL_CALL, call=call, **_facts(each))
+                    if self._early is not None and (guard is None or not guard.over):
+                        await self._early.begin(told, each)
+                    told += 1
                 if guard is not None and guard.over:
                     break
+        self._arriving = None
         if guard is not None and (rest := guard.close()):
             await tell(EventKind.TEXT_DELTA, call=call, text=rest)
         if not collector.ended and (guard is None or not guard.over):
@@ -296,9 +335,11 @@ class Calling:
             shown = kept.text if guard is None else guard.feed(kept.text) + guard.close()
             if shown:
                 await journal.tell(EventKind.TEXT_DELTA, call=call, text=shown)
-            for whole in kept.tool_calls:
-                await journal.tell(EventKind.TOOL_CALL, call=call, **_facts(whole))
+            for each in kept.tool_calls:
+                await journal.tell(EventKind.TOOL_CALL, call=call, **_facts(each))
         await journal.record(EventKind.PROVIDER_ANSWER, call=call, completion=kept, cached=True, **age)
+        if self._early is not None:
+            await self._early.settle(kept.tool_calls)
 
 
 def _facts(call: ToolCall) -> dict[str, Any]:

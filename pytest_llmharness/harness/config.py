@@ -52,8 +52,13 @@ class HarnessConfig:
             "on_repair" (the first answer is free, repairs are constrained) or "never".
         tool_timeout_seconds: after which one tool call is cancelled and answered with an error.
         tool_concurrency: tool calls of one answer that run side by side.
+        early_tools: in a stream, let calls of read-only tools begin while the answer is still written.
         max_tool_depth: rounds of tool calls in one run.
         max_iterations: model calls in one run, whatever they were for.
+        max_run_seconds: after which a run ends, whatever it waits for; None sets no limit. A session that is
+            resumed has its time anew.
+        max_run_tokens: the most tokens of one run, in and out; no call is made that could pass it.
+        max_run_cost_usd: the same in US dollars, by the prices of its `Routing`.
         stop_when_stuck: end a run whose last three answers are alike while nothing else moves.
         allowed_tools: the tools a session may use; empty means all.
         context_max_tokens: the most tokens of what is looked up for a request.
@@ -64,7 +69,7 @@ class HarnessConfig:
         cache_enabled: answer equal requests from a cache.
         cache_capacity: the most answers it holds.
         cache_ttl_seconds: how long an answer is served.
-        rate_limit_enabled: let model calls wait for a slot, each session for itself.
+        rate_limit_enabled: let model calls wait for a slot, each user (or else session) for itself.
         rate_limit_capacity: slots that can be had at once.
         rate_limit_refill_seconds: after which one used slot is free again.
         enable_guardrails: redact blocked words, and refuse answers that are too large.
@@ -87,8 +92,12 @@ class HarnessConfig:
     )
     tool_timeout_seconds: float = _number(30, 0)
     tool_concurrency: int = _whole(5, 1)
+    early_tools: bool = _switch(default=True)
     max_tool_depth: int = _whole(3, 0)
     max_iterations: int = _whole(10, 1)
+    max_run_seconds: float | None = _number(None, 0)
+    max_run_tokens: int | None = _whole(None, 0)
+    max_run_cost_usd: float | None = _number(None, 0)
     stop_when_stuck: bool = _switch(default=True)
     allowed_tools: tuple[str, ...] = _names()
     context_max_tokens: int = _whole(4000, 0)

@@ -13,6 +13,7 @@ from ..domain.message import Message
 from ..domain.tool import ToolCall, ToolSpec
 from ..errors import ConfigError
 from .action_schema import action_schema, closed, defaults_of, own
+from .chaining import check_order
 from .eager import within
 from .foreign import cancels_us, said
 from .gate.budgets import Account, Charge, quotas
@@ -81,6 +82,7 @@ class Toolbox:
         constraints: what a session may do with them.
         clock: limits each call to `timeout_s`; None leaves the time to the tools.
         timeout_s: seconds after which a call is cancelled and answered with an error.
+        open_ended: other tools may come later, so that `allowed_tools` may name one that is not there yet.
     """
 
     def __init__(
@@ -90,34 +92,38 @@ class Toolbox:
         *,
         clock: Clock | None = None,
         timeout_s: float | None = 30.0,
+        open_ended: bool = False,
     ) -> None:
+        self._open_ended = open_ended
         self._tools: dict[str, _Known] = {}
         for tool in tools:
-            from ..schema import Schema
-
-            spec = closed(_spec_of(tool))
-            if spec.name in self._tools:
-                raise ConfigError(
-                    f"two tools have the name {spec.name!r}",
-                    where="Harness(tools=...)",
-                    fix="rename one: @tool(name='...')",
-                )
-            if spec.in_doubt == "lookup" and not callable(getattr(tool, "lookup", None)):
-                raise ConfigError(
-                    f"the tool {spec.name!r} says in_doubt='lookup' and has no lookup",
-                    where="Harness(tools=...)",
-                    fix="give it `async def lookup(key) -> str | None`, or in_doubt='halt' or 'idempotent'",
-                )
-            schema = Schema(dict(spec.schema))
-            self._tools[spec.name] = _Known(
-                tool, spec, schema, defaults_of(spec.schema), schema.accepts_value
-            )
+            self._know(_known(tool))
+        check_order(known.spec for known in self._tools.values())
         self._clock, self._timeout_s = clock, timeout_s
         self._constrain((constraints or Constraints(),), ())
 
+    def _know(self, known: _Known) -> None:
+        if known.spec.name in self._tools:
+            raise ConfigError(
+                f"two tools have the name {known.spec.name!r}",
+                where="Harness(tools=...)",
+                fix="rename one: @tool(name='...')",
+            )
+        self._tools[known.spec.name] = known
+
+    def with_tools(self, tools: Iterable[Tool]) -> Toolbox:
+        """Return a toolbox of these tools, with the constraints and limits of this one."""
+        compiled = {id(known.tool): known for known in self._tools.values()}
+        box = Toolbox(clock=self._clock, timeout_s=self._timeout_s, open_ended=True)
+        for tool in tools:
+            box._know(compiled.get(id(tool)) or _known(tool))
+        check_order(known.spec for known in box._tools.values())
+        box._constrain(self._layers, ())
+        return box
+
     def _constrain(self, layers: tuple[Constraints, ...], history: Iterable[Charge]) -> None:
         for name in layers[-1].allowed_tools:
-            if name not in self._tools:
+            if name not in self._tools and not self._open_ended:
                 raise ConfigError(
                     f"allowed_tools names {name!r}, and no tool has that name",
                     where="Constraints(allowed_tools=...)",
@@ -131,7 +137,7 @@ class Toolbox:
 
     def session(self, constraints: Constraints | None = None, history: Iterable[Charge] = ()) -> Toolbox:
         """Return a view for one session: within these constraints, counting calls from `history` on."""
-        view = Toolbox(clock=self._clock, timeout_s=self._timeout_s)
+        view = Toolbox(clock=self._clock, timeout_s=self._timeout_s, open_ended=self._open_ended)
         view._tools = self._tools
         view._constrain((*self._layers, *((constraints,) if constraints else ())), history)
         return view
@@ -239,11 +245,30 @@ class Toolbox:
         return next(filter(None, (layer.forbids(spec) for layer in self._layers)), None)
 
 
+def _known(tool: Tool) -> _Known:
+    from ..schema import Schema
+
+    spec = closed(spec_of(tool))
+    if spec.in_doubt == "lookup" and not callable(getattr(tool, "lookup", None)):
+        raise ConfigError(
+            f"the tool {spec.name!r} says in_doubt='lookup' and has no lookup",
+            where="Harness(tools=...)",
+            fix="give it `async def lookup(key) -> str | None`, or in_doubt='halt' or 'idempotent'",
+        )
+    schema = Schema(dict(spec.schema))
+    return _Known(tool, spec, schema, defaults_of(spec.schema), schema.accepts_value)
+
+
 def _no(rule: str, reason: str) -> Refusal:
     return Refusal("constrain", rule, reason)
 
 
-def _spec_of(tool: Tool) -> ToolSpec:
+def spec_of(tool: Tool) -> ToolSpec:
+    """Return the contract of a tool.
+
+    Raises:
+        ConfigError: it is none.
+    """
     spec = getattr(tool, "spec", None)
     if not isinstance(spec, ToolSpec):
         raise ConfigError(

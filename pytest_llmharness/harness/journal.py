@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -118,6 +118,24 @@ class Journal:
     def span(self, name: str, **attributes: Any) -> AbstractContextManager[None]:
         """Open a span of the tracer, where there is one."""
         return _NO_SPAN if self._tracer is None else self._tracer.start_span(name, attributes)
+
+
+class SteadyJournal(Journal):
+    """Ends a record that has begun before a cancellation counts, for a run that goes on to its end."""
+
+    async def record(self, kind: EventKind, **data: Any) -> None:
+        """Write an event down, then let it count; see `Journal.record`."""
+        await ended(super().record(kind, **data))
+
+
+async def ended(work: Coroutine[Any, Any, None]) -> None:
+    """Await something that must not be left half done: a cancellation counts when it has ended."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 _NO_SPAN: AbstractContextManager[None] = nullcontext()

@@ -12,6 +12,7 @@ from .state import RunState
 
 if TYPE_CHECKING:
     from ..ports.store import ConversationStore
+    from .user_memory import UserMemory
 
 _TURNS = 50
 """The most turns recalled; the context layer trims them to its budget."""
@@ -22,18 +23,43 @@ class Memory:
 
     Args:
         store: keeps turns by conversation; None recalls what the session's log holds and saves nothing.
+        users: what the user's earlier sessions said; None tells nothing of them.
         journal: told of a store that fails; the run goes on without it.
     """
 
-    def __init__(self, store: ConversationStore | None, journal: Journal) -> None:
-        self._store, self._journal = store, journal
+    def __init__(self, store: ConversationStore | None, users: UserMemory | None, journal: Journal) -> None:
+        self._store, self._users, self._journal = store, users, journal
         self.keeps = store is not None
         """Whether turns are saved at all."""
         self._ahead = 0
         self.facts: dict[str, Any] = {}
 
     async def recall(self, state: RunState) -> Sequence[Message]:
-        """Return the turns before this run, oldest first."""
+        """Return the turns before this run, oldest first, after the summary of earlier sessions."""
+        turns = await self._turns(state)
+        user = state.request.user if state.request is not None else None
+        if self._users is None or user is None:
+            return turns
+        try:
+            summary = await self._users.recall(user)
+        except Exception as error:  # noqa: BLE001 - see below
+            await self._failed(error)
+            return turns
+        from .context.history import is_summary
+
+        return turns if summary is None else [summary, *(turn for turn in turns if not is_summary(turn))]
+
+    async def remember(self, state: RunState) -> None:
+        """Let later sessions of the user know what was asked and answered."""
+        user = state.request.user if state.request is not None else None
+        if self._users is None or user is None:
+            return
+        try:
+            await self._users.add(user, (state.messages[state.opened], state.last.message))
+        except Exception as error:  # noqa: BLE001 - see below
+            await self._failed(error)
+
+    async def _turns(self, state: RunState) -> Sequence[Message]:
         if self._store is None:
             return [message for message in state.messages if message.role != "system"]
         try:

@@ -15,23 +15,26 @@ from ..domain.result import FailureReason, LLMResult
 from ..errors import (
     ConfigError,
     HarnessError,
-    InvalidAnswer,
     InvalidRequest,
-    MaxRetriesExceeded,
     ProviderError,
 )
-from .acting import Acting, Halt
+from . import endings
+from .acting import Acting
+from .bounds import BoundReached
 from .calling import Calling, Manner
 from .context.packing import context_message
 from .context.snippet import Snippet
+from .deadline import until
 from .degrade.failure import reason
 from .foreign import said
-from .journal import Journal, Listener
+from .journal import Journal, Listener, SteadyJournal
 from .memory import Memory
 from .normalize import refusal
 from .observations import LLM_CALL, llm_call
+from .owner import owned_by
 from .parts import Parts
 from .progress import going_round
+from .repair import places_of
 from .state import RunState, Step
 from .validate.checking import Check
 from .validate.reading import revived
@@ -39,8 +42,6 @@ from .written import read
 
 if TYPE_CHECKING:
     from .climbing import Climbing
-
-_MOST_VIOLATIONS = 20
 
 
 class Orchestrator:
@@ -93,7 +94,7 @@ class Orchestrator:
         if state.outcome is not None and not state.waits:
             return revived(state.outcome, self.parts.schema)
         _check_settle(state, settle)
-        return await Run(self.parts, self.manner, state, None).resume(settle)
+        return await Run(await self._parts_now(), self.manner, state, None).resume(settle)
 
     async def state(self, session_id: str, upto: int | None = None) -> RunState:
         """Return the session as it was after event number `upto`, or as it is.
@@ -124,7 +125,12 @@ class Orchestrator:
                 where="Request.session_id",
                 fix=f"end it first: harness.resume({request.session_id!r})",
             )
-        return await Run(self.parts, self.manner, state, listener).start(request)
+        return await Run(await self._parts_now(), self.manner, state, listener).start(request)
+
+    async def _parts_now(self) -> Parts:
+        live = self.parts.live_tools
+        toolbox = self.parts.toolbox if live is None else await live.now()
+        return self.parts if toolbox is self.parts.toolbox else replace(self.parts, toolbox=toolbox)
 
 
 class Run:
@@ -139,17 +145,18 @@ class Run:
 
     def __init__(self, parts: Parts, manner: Manner, state: RunState, listener: Listener | None) -> None:
         self.parts, self.manner, self.state = parts, manner, state
-        self.journal = Journal(
+        kind = Journal if parts.config.max_run_seconds is None else SteadyJournal
+        self.journal = kind(
             state, log=parts.log, tracer=parts.tracer, listener=listener, direct=manner.direct
         )
-        self.memory = Memory(parts.store, self.journal)
+        self.memory = Memory(parts.store, parts.memory, self.journal)
         self.started_s = parts.clock.now()
         self.climbing: Climbing | None = None
 
     async def start(self, request: Request) -> LLMResult:
         """Begin with a request."""
         session_id = request.session_id or self.parts.ids.new()
-        with self.journal.span("orchestrate", session_id=session_id):
+        with self.journal.span("orchestrate", session_id=session_id), owned_by(request.user):
             await self.journal.record(EventKind.ORCHESTRATE_START, session_id=session_id, request=request)
             self.equip()
             return await self.finish()
@@ -157,7 +164,9 @@ class Run:
     async def resume(self, settle: Mapping[int, str | None]) -> LLMResult:
         """Go on where the log ends."""
         again = [position for position, found in settle.items() if found is None]
-        with self.journal.span("orchestrate", session_id=self.state.session_id):
+        assert self.state.request is not None
+        user = self.state.request.user
+        with self.journal.span("orchestrate", session_id=self.state.session_id), owned_by(user):
             await self.journal.record(EventKind.RESUMED, again=again)
             self.equip()
             await self.memory.catch_up(self.state)
@@ -171,8 +180,15 @@ class Run:
         parts, state = self.parts, self.state
         bound = parts.constrain is not None or parts.toolbox.counts
         toolbox = parts.toolbox.session(parts.constrain, state.charges) if bound else parts.toolbox
-        self.calling = Calling(parts, self.manner, self.journal, toolbox, streaming=self.journal.listened)
         self.acting = Acting(parts, self.journal, toolbox)
+        self.calling = Calling(
+            parts,
+            self.manner,
+            self.journal,
+            toolbox,
+            streaming=self.journal.listened,
+            early=self.acting.early,
+        )
         if parts.routes is not None:
             from .climbing import Climbing
 
@@ -186,15 +202,31 @@ class Run:
             self.calling.aim(self.climbing.endpoints, self.climbing.call)
 
     async def finish(self) -> LLMResult:
-        """Take step after step."""
+        """Take step after step, until the end or the deadline."""
+        limit_s = self.parts.config.max_run_seconds
         try:
-            while (step := self.state.next_step) is not Step.STOP:
-                await _STEPS[step](self)
+            if limit_s is None:
+                while (step := self.state.next_step) is not Step.STOP:
+                    await _STEPS[step](self)
+            else:
+                await until(self.parts.clock, self.started_s + limit_s, self.advance)
+                if self.state.outcome is None:
+                    late = endings.out_of_time(self.state, limit_s)
+                    await self.fail(FailureReason.MAX_RUN_SECONDS, late)
         finally:
+            if self.acting.early is not None:
+                await self.acting.early.drop()
             if self.climbing is not None:
                 self.climbing.close()
         assert self.state.outcome is not None
         return self.state.outcome
+
+    async def advance(self) -> bool:
+        """Take the next step; return whether there was one."""
+        step = self.state.next_step
+        if step is not Step.STOP:
+            await _STEPS[step](self)
+        return step is not Step.STOP
 
     # --- the steps, in the order of the flow ---
 
@@ -256,12 +288,15 @@ class Run:
             await self.stop(FailureReason.MAX_ITERATIONS, "max_iterations", limit)
             return
         if self.parts.config.stop_when_stuck and going_round(self.state.turns):
-            await self.give_up(FailureReason.NO_PROGRESS, _stuck(self.state))
+            await self.give_up(FailureReason.NO_PROGRESS, endings.stuck(self.state))
             return
         try:
             failure = await self.calling.ask()
         except InvalidRequest as error:  # what the run has gathered does not fit the window any more
             await self.fail(FailureReason.INVALID_REQUEST, error, layer="context")
+            return
+        except BoundReached as bound:
+            await self.fail(bound.reason, bound.error)
             return
         if failure is not None:
             await self.give_up(reason(failure), failure)
@@ -277,7 +312,7 @@ class Run:
             return
         halt = await self.acting.round()
         if halt is not None:
-            await self.fail(halt.reason, _halted(self.state, halt))
+            await self.fail(halt.reason, endings.halted(self.state, halt))
             return
         if self.memory.keeps:
             await self.memory.save(*self.state.answers)
@@ -294,7 +329,7 @@ class Run:
                     if guarded.problem == "blocked_word"
                     else FailureReason.OUTPUT_TOO_LARGE
                 )
-                await self.fail(kind, _unfit(state, guarded.problem), partial=guarded.text)
+                await self.fail(kind, endings.unfit(state, guarded.problem), partial=guarded.text)
                 return
             text = guarded.text
         checked = await self.validated(text)
@@ -308,13 +343,14 @@ class Run:
             facts = {"call": state.calls, "problems": checked.problems}
             await self.journal.record(EventKind.VALIDATION_FAILED, **facts)
         if checked.final:
-            await self.fail(FailureReason.FAIL_FAST, _invalid(state, checked))
+            await self.fail(FailureReason.FAIL_FAST, endings.invalid(state, checked))
             return
         if parts.repair is None or state.repairs >= parts.config.max_retries:
-            await self.give_up(FailureReason.VALIDATION, _exhausted(state, checked))
+            await self.give_up(FailureReason.VALIDATION, endings.exhausted(state, checked))
             return
         asked = parts.repair(checked.problems)
-        await self.journal.record(EventKind.REPAIR, retry=state.retries + 1, prompt=asked)
+        places = places_of((fault.span for fault in checked.violations), state.last.text)
+        await self.journal.record(EventKind.REPAIR, retry=state.retries + 1, prompt=asked, places=places)
         await parts.clock.sleep(parts.config.retry_delay_seconds)
 
     async def validated(self, text: str) -> Check:
@@ -367,31 +403,35 @@ class Run:
             await self.calling.keep()
         if self.memory.keeps:
             await self.memory.save(self.state.last.message)
+        if self.parts.memory is not None:
+            await self.memory.remember(self.state)
         await self.end(text, success=True, score=score, value=checked.value, edits=checked.edits, **facts)
 
     async def stop(self, reason: FailureReason, limit: str, bound: int) -> None:
         """End at a limit of the settings."""
-        error = HarnessError(
-            f"the run reached its limit {limit}={bound}; the last answer is kept",
-            where=f"session {self.state.session_id}, model call {self.state.calls}",
-            fix=f"raise HarnessConfig({limit}=...), or find out why the model does not come to an end",
-        )
-        await self.fail(reason, error)
+        await self.fail(reason, endings.at_limit(self.state, limit, bound))
 
     async def fail(self, reason: FailureReason, error: HarnessError, **facts: Any) -> None:
         """End without an accepted answer."""
         facts = {"failure_reason": reason.value, "layer": reason.layer, "error": error, **facts}
         if self.climbing is not None:
             facts |= self.climbing.ending(None, error)
-        content = facts.get("partial", self.state.last.text)
-        if "partial" not in facts and self.parts.guardrails is not None:
-            content = self.parts.guardrails.output(content, is_json=self.parts.schema is not None).text
+        is_json = self.parts.schema is not None
+        partial = self.calling.partial or self.state.last.text
+        content = facts["partial"] if "partial" in facts else self.shown(partial, is_json=is_json)
+        if self.parts.degrade is not None:
+            wait_s = error.retry_after_s if isinstance(error, ProviderError) else None
+            facts["user_message"] = self.parts.degrade.messages.failed(reason, retry_after_s=wait_s)
+        if reason.is_limit and (found := self.state.found):
+            facts["tool_results"] = [{**each, "text": self.shown(each["text"])} for each in found]
         if isinstance(error, ProviderError):
-            if self.parts.degrade is not None:
-                messages = self.parts.degrade.messages
-                facts["user_message"] = messages.failed(reason, retry_after_s=error.retry_after_s)
             content = str(error)
         await self.end(content or str(error), success=False, **facts)
+
+    def shown(self, text: str, *, is_json: bool = False) -> str:
+        """Return what may be shown of a text."""
+        guardrails = self.parts.guardrails
+        return text if guardrails is None else guardrails.output(text, is_json=is_json).text
 
     async def end(self, content: str, *, success: bool, score: float | None = None, **facts: Any) -> None:
         """Write down the result."""
@@ -454,50 +494,3 @@ def _check_settle(state: RunState, settle: Mapping[int, str | None]) -> None:
                 where=f"Harness.resume({state.session_id!r}, settle=...)",
                 fix="give by position what the call returned, as text, or None to make it again",
             )
-
-
-def _exhausted(state: RunState, checked: Check) -> MaxRetriesExceeded:
-    """Name the end of the attempts; what was wrong with the last is chained as its cause."""
-    attempts, why = state.repairs + 1, checked.problems[0]
-    error = MaxRetriesExceeded(
-        f"no valid answer in {attempts} attempts; the last was invalid because: {why}",
-        where=f"session {state.session_id}",
-        fix="read metadata['attempts']; raise HarnessConfig(max_retries=...) or mend the prompt",
-    )
-    error.__cause__ = _invalid(state, checked)
-    return error
-
-
-def _invalid(state: RunState, checked: Check) -> InvalidAnswer:
-    return InvalidAnswer(
-        "; ".join(checked.problems),
-        where=f"session {state.session_id}, the answer to model call {state.calls}",
-        fix="make the prompt or the schema clearer, or use a stronger model",
-        violations=checked.violations[:_MOST_VIOLATIONS],
-    )
-
-
-def _stuck(state: RunState) -> HarnessError:
-    return HarnessError(
-        "the model's last three answers are alike, and nothing else has moved",
-        where=f"session {state.session_id}, model call {state.calls}",
-        fix="make the prompt clearer (see metadata['attempts']), or set HarnessConfig(stop_when_stuck=False)",
-    )
-
-
-def _halted(state: RunState, halt: Halt) -> HarnessError:
-    return HarnessError(
-        halt.what, where=f"session {state.session_id}, model call {state.calls}", fix=halt.fix
-    )
-
-
-def _unfit(state: RunState, problem: str) -> HarnessError:
-    what = {
-        "blocked_word": "the answer holds a blocked word",
-        "output_too_large": "the answer is larger than max_output_size",
-    }[problem]
-    return HarnessError(
-        f"{what}; what may be shown of it is in metadata['partial']",
-        where=f"session {state.session_id}, model call {state.calls}",
-        fix="change the prompt, or Guardrails(...)",
-    )

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
-# What differs between two answers that say the same: numbers, and names made up of digits.
-_CHANGING = re.compile(r"\b[0-9a-f]{8,}\b|\d+", re.IGNORECASE)
-# Long texts are compared by their pieces: the time for it grows with the square of their number.
-_PIECE = re.compile(r"\w{1,12}|\W{1,12}")
-_COMPARED_CHARS = 2_000
+# What differs between two answers that say the same: numbers, and names that are made up.
+_CHANGING = re.compile(
+    r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8,}+\b|\b[^\W\d]*+\d\w*+", re.IGNORECASE
+)
+# The time to compare two texts in order grows with the square of their pieces: long ones are only
+# compared by what they are made of.
+_PIECE = re.compile(r"\w+|[^\w\s]+|\s+")
+_MOST_CHARS = 400
 _MOST_PIECES = 400
 _ALIKE = 0.9
 _IN_A_ROW = 3
@@ -28,7 +32,7 @@ def going_round(turns: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
     last = turns[-_IN_A_ROW:]
     if any(not said.strip() or moved != last[0][1] for said, moved in last):
         return False
-    first, *others = (_CHANGING.sub("0", said[:_COMPARED_CHARS]) for said, _ in last)
+    first, *others = (_CHANGING.sub("0", said) for said, _ in last)
     return all(_alike(first, other) for other in others)
 
 
@@ -37,11 +41,10 @@ def _alike(one: str, other: str) -> bool:
         return True
     from difflib import SequenceMatcher  # only now: most runs end before
 
-    matcher = SequenceMatcher(None, _pieces(one), _pieces(other), autojunk=False)
-    if matcher.real_quick_ratio() < _ALIKE or matcher.quick_ratio() < _ALIKE:
+    if max(len(one), len(other)) <= _MOST_CHARS:
+        return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _ALIKE
+    pieces = _PIECE.findall(one), _PIECE.findall(other)
+    size = sum(map(len, pieces))
+    if 2 * sum((Counter(pieces[0]) & Counter(pieces[1])).values()) < _ALIKE * size:
         return False
-    return matcher.ratio() >= _ALIKE
-
-
-def _pieces(text: str) -> Sequence[str]:
-    return text if len(text) <= _MOST_PIECES else _PIECE.findall(text)[:_MOST_PIECES]
+    return size > 2 * _MOST_PIECES or SequenceMatcher(None, *pieces, autojunk=False).ratio() >= _ALIKE

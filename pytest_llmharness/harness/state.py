@@ -18,8 +18,6 @@ from ..domain.usage import Usage
 from .gate.budgets import Charge
 from .repair import repair_messages
 
-_WAITING = (FailureReason.PENDING_APPROVAL, FailureReason.IN_DOUBT)
-
 
 class Step(StrEnum):
     """What a run does next."""
@@ -48,6 +46,8 @@ class RunState:
             repairs, rounds of tool calls of the run so far.
         proposed: the calls of the last answer, in order; empty where it had none.
         begun: positions of proposed calls whose execution began.
+        early: calls that began while their answer was still being written: tool and arguments by position.
+        unmade: positions of proposed calls that failed, or were refused.
         results: the answers to proposed calls by position.
         rejected: whether the last answer was found invalid.
         effects: whether a tool that may write was called.
@@ -65,6 +65,7 @@ class RunState:
         settled: the tier of that answer, where the run ends with it; "" else.
         base: how many messages stood there before the answers to the question at hand.
         cached, stale_age_s: whether a kept answer was used; its age where it was past its time.
+        spent: where a budget counts, what each call took: the model, tokens in, tokens out.
         notes: what preparing the request found, for the result's metadata.
         events: how many events were applied; the number of the next one.
     """
@@ -84,6 +85,8 @@ class RunState:
     last: Completion = Completion()
     proposed: tuple[ToolCall, ...] = ()
     begun: set[int] = field(default_factory=set)
+    early: dict[int, tuple[str, Any]] = field(default_factory=dict)
+    unmade: set[int] = field(default_factory=set)
     results: dict[int, Message] = field(default_factory=dict)
     answered: bool = False
     rejected: bool = False
@@ -109,6 +112,7 @@ class RunState:
     base: int = 0
     cached: bool = False
     stale_age_s: float | None = None
+    spent: list[tuple[str, int, int]] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     outcome: LLMResult | None = None
     events: int = 0
@@ -140,7 +144,7 @@ class RunState:
     @property
     def in_doubt(self) -> list[int]:
         """Positions of calls that began and have no result: nobody knows whether they took effect."""
-        return sorted(self.begun - self.results.keys()) if self.begun else []
+        return sorted(self.begun - self.results.keys()) if self.begun and self.proposed else []
 
     @property
     def answers(self) -> list[Message]:
@@ -160,9 +164,17 @@ class RunState:
         return [*turns, self.last.message] if self.proposed else turns
 
     @property
+    def found(self) -> list[dict[str, str]]:
+        """What the run's tools returned, in order, those of a round that has not ended among them."""
+        answers = [each for each in self.messages[self.opened :] if each.role == "tool"]
+        answers += [self.results[position] for position in sorted(self.results)]
+        return [{"tool": each.tool_name or "", "text": each.text} for each in answers]
+
+    @property
     def waits(self) -> bool:
         """Whether the run ended only until a person has decided."""
-        return self.outcome is not None and self.outcome.metadata.get("failure_reason") in _WAITING
+        failed = None if self.outcome is None else self.outcome.metadata.get("failure_reason")
+        return failed is not None and FailureReason(failed).waits
 
     def apply(self, kind: EventKind, data: Mapping[str, Any]) -> None:
         """Take in the next event."""
@@ -185,6 +197,7 @@ def _started(state: RunState, data: Mapping[str, Any]) -> None:
     state.prepared = state.answered = state.effects = False
     state.attempts, state.turns, state.tried, state.notes = [], [], [], {}
     state.fallen, state.retried, state.cached, state.stale_age_s = 0, 0, False, None
+    state.early, state.unmade, state.spent = {}, set(), []
     if state.plan:
         state.plan, state.tries, state.kept, state.settled = (), [], None, ""
 
@@ -212,6 +225,13 @@ def _answered(state: RunState, data: Mapping[str, Any]) -> None:
     state.tokens_in += last.usage.tokens_in
     state.tokens_out += last.usage.tokens_out
     state.proposed = last.tool_calls
+    if state.early:
+        said = {at: (call.name, call.arguments) for at, call in enumerate(last.tool_calls)}
+        state.begun -= {at for at, call in state.early.items() if said.get(at) != call}
+        state.early = {}
+    if "spent" in data:
+        model, tokens_in, tokens_out = data["spent"]
+        state.spent.append((model, tokens_in, tokens_out))
     state.answered, state.rejected = True, False
     if "cached" in data:
         state.cached |= data["cached"]
@@ -230,6 +250,11 @@ def _failed(state: RunState, data: Mapping[str, Any]) -> None:
 
 def _executing(state: RunState, data: Mapping[str, Any]) -> None:
     position = data["position"]
+    if not state.proposed:
+        call = data["tool"], data["arguments"]
+        if state.early.get(position, call) != call:
+            state.begun.discard(position)
+        state.early[position] = call
     if position not in state.begun:  # made again after a crash, it is still one call
         state.charges.append(Charge(data["at_s"], data["tool"], data["cost"]))
         state.begun.add(position)
@@ -239,6 +264,8 @@ def _executing(state: RunState, data: Mapping[str, Any]) -> None:
 def _executed(state: RunState, data: Mapping[str, Any]) -> None:
     position, proposed, results, said = data["position"], state.proposed, state.results, state.last.text
     results[position] = Message.tool(proposed[position], data["text"])
+    if not data["ok"]:
+        state.unmade.add(position)
     if len(results) < len(proposed):
         return
     answers = [results[place] for place in range(len(results))] if len(results) > 1 else results.values()
@@ -253,6 +280,8 @@ def _executed(state: RunState, data: Mapping[str, Any]) -> None:
     state.depth += 1
     state.base = len(state.messages)
     state.proposed, state.begun, state.results, state.answered = (), set(), {}, False
+    if state.unmade:
+        state.unmade = set()
 
 
 def _rejected(state: RunState, data: Mapping[str, Any]) -> None:
@@ -262,7 +291,7 @@ def _rejected(state: RunState, data: Mapping[str, Any]) -> None:
 
 def _repairing(state: RunState, data: Mapping[str, Any]) -> None:
     before = len(state.messages)
-    state.messages.extend(repair_messages(state.last, data["prompt"]))
+    state.messages.extend(repair_messages(state.last, data["prompt"], data.get("places", ())))
     state.asides.update(range(before, len(state.messages)))
     state.retries += 1
     state.repairs += 1

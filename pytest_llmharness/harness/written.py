@@ -114,13 +114,14 @@ def _request(request: Request) -> dict[str, Any]:
         "session_id": request.session_id,
         "metadata": json_form(request.metadata),
         "documents": {str(name): json_form(text) for name, text in request.documents.items()},
+        "user": request.user,
     }
 
 
 def _to_request(data: Mapping[str, Any]) -> Request:
     history = tuple(map(message_from_json, data["history"]))
-    documents = data.get("documents", {})  # earlier versions knew none
-    return Request(data["text"], history, data["session_id"], data["metadata"], documents)
+    facts = data["text"], history, data["session_id"], data["metadata"]
+    return Request(*facts, data.get("documents", {}), data.get("user"))  # earlier versions knew neither
 
 
 def _error(error: HarnessError) -> dict[str, Any]:

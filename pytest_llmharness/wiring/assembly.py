@@ -13,6 +13,7 @@ from ..harness.constrain import Constraints, Toolbox
 from ..harness.context.assembler import ContextAssembler
 from ..harness.context.settings import ContextSettings, HistoryWindow
 from ..harness.degrade.ladder import Endpoint
+from ..harness.discovery import LiveTools
 from ..harness.layers import checked
 from ..harness.normalize import Normalizer
 from ..harness.observations import SafeTracer
@@ -22,6 +23,7 @@ from .providers import make_provider
 
 if TYPE_CHECKING:
     from ..domain.request import Request
+    from ..harness.discovery import ToolSource
     from ..harness.gate.decision import Gate
     from ..harness.guardrails import Guardrails
     from ..harness.layers import Quality
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from ..ports.provider import Provider
     from ..ports.random import Random
     from ..ports.retriever import Retriever
-    from ..ports.tool import Tool
     from ..ports.tracer import Tracer
     from ..schema import Schema
 
@@ -45,7 +46,7 @@ def assembled(
     *,
     provider: Provider | str,
     fallbacks: Iterable[Provider | str],
-    tools: Iterable[Tool],
+    tools: ToolSource,
     schema: Any,
     validators: Iterable[Validator],
     config: HarnessConfig | None,
@@ -73,20 +74,29 @@ def assembled(
     layers = _layers(config, counter, retriever, clock, checked(layers))
     routing = layers.pop("route", None)
     allowed = Constraints(allowed_tools=tuple(config.allowed_tools))
+    toolbox = Toolbox(
+        tools.given,
+        allowed,
+        clock=clock,
+        timeout_s=config.tool_timeout_seconds,
+        open_ended=tools.is_asked,
+    )
     return Parts(
         endpoints=tuple(map(Endpoint, made)),
         clock=clock,
         ids=ids or RandomIds(),
         random=random or _chance(),
         config=config,
-        gate=Gate(approver=approver) if gate is None and approver is not None else gate,
-        toolbox=Toolbox(tools, allowed, clock=clock, timeout_s=config.tool_timeout_seconds),
+        gate=_gate(approver) if gate is None and approver is not None else gate,
+        toolbox=toolbox,
+        live_tools=LiveTools(tools, toolbox),
         cache=_cache(config, clock) if cache is None else cache,
         limiter=_limiter(config, clock) if limiter is None else limiter,
         schema=None if schema is None else _schema(schema),
         validators=tuple(validators),
         log=session_log,
         tracer=None if tracer is None else SafeTracer(tracer),
+        prices=None if routing is None else routing.prices,
         routes=None if tiers is None else _routes(tiers, routing, made[0], clock),
         **layers,
         **as_given,
@@ -156,6 +166,12 @@ def _schema(schema: Any) -> Schema:
     from ..schema import Schema
 
     return schema if isinstance(schema, Schema) else Schema(schema)
+
+
+def _gate(approver: Approver) -> Gate:
+    from ..harness.gate.decision import Gate
+
+    return Gate(approver=approver)
 
 
 def _guardrails(config: HarnessConfig) -> Guardrails | None:

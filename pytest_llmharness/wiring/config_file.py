@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from os import PathLike, fspath, stat
+from os.path import dirname, join
 from typing import Any
 
 from ..errors import ConfigError
@@ -29,7 +30,7 @@ class FileSettings:
         models: (name, model, base_url) of the provider and then of the fallbacks.
         tiers: what `ModelTier` takes, by name, with the provider's name and base_url; or None.
         system: the standing instruction, or None.
-        sessions: the path of the session log, or None.
+        sessions: the path of the session log, from the folder of the file, or None.
     """
 
     config: HarnessConfig
@@ -148,7 +149,8 @@ class ConfigFile:
         if said.sessions is not None and "session_log" not in self._given:
             from ..adapters.stores.sqlite_session_log import SqliteSessionLog
 
-            arguments["session_log"] = SqliteSessionLog(said.sessions)
+            folder = dirname(fspath(self._path))
+            arguments["session_log"] = SqliteSessionLog(join(folder, said.sessions))
         arguments |= self._given
         if "provider" not in arguments:
             raise ConfigError(

@@ -11,17 +11,20 @@ from ..domain.event import Event
 from ..domain.request import Request
 from ..domain.result import LLMResult
 from ..harness.config import HarnessConfig
+from ..harness.discovery import ToolSource
 from ..harness.normalize import as_request
 from ..harness.orchestrator import Orchestrator
 from .assembly import assembled
 
 if TYPE_CHECKING:
     from ..harness.batch import Progress
+    from ..harness.discovery import Tools
     from ..harness.gate.decision import Gate
     from ..harness.layers import Layers
     from ..harness.parts import Parts
     from ..harness.routing import ModelTier
     from ..harness.state import RunState
+    from ..harness.user_memory import UserMemory
     from ..harness.validate import Validator
     from ..ports.approver import Approver
     from ..ports.cache import Cache
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
     from ..ports.tool import Tool
     from ..ports.tracer import Tracer
     from .config_file import ConfigFile
+    from .generation import Generation, Messages
 
 
 class Harness:
@@ -51,7 +55,8 @@ class Harness:
     Args:
         provider: an object with the Provider port, or a name such as "openai" or "ollama".
         system: the standing instruction.
-        tools: what the model may call: functions decorated with `tool`, or Tool objects.
+        tools: what the model may call: functions decorated with `tool`, or Tool objects; or a function, async
+            or not, that is asked for them at each run.
         schema: what the answer must satisfy: a Schema, or whatever `Schema` takes. Of a Pydantic model the
             value is an instance, checked by the model's own validators too.
         validators: functions of the validated value that return what is wrong with it, or None to accept;
@@ -64,6 +69,7 @@ class Harness:
         gate: decides about calls with side effects; None lets all run, but where there is an approver.
         approver: the person whom the default rules of a gate ask.
         store: keeps the turns of conversations, by `Request.session_id`.
+        memory: tells a session what earlier ones of the same `Request.user` said.
         session_log: keeps every step, so that a session can be resumed; None keeps none.
         cache, limiter: around the model call; None is as the settings say.
         tracer: is told what happens; None means nobody is.
@@ -83,7 +89,7 @@ class Harness:
         provider: Provider | str,
         *,
         system: str | None = None,
-        tools: Iterable[Tool] = (),
+        tools: Tools | ToolSource = (),
         schema: Any = None,
         validators: Iterable[Validator] = (),
         config: HarnessConfig | None = None,
@@ -92,6 +98,7 @@ class Harness:
         gate: Gate | None = None,
         approver: Approver | None = None,
         store: ConversationStore | None = None,
+        memory: UserMemory | None = None,
         session_log: SessionLog | None = None,
         cache: Cache | None = None,
         limiter: RateLimiter | None = None,
@@ -107,6 +114,7 @@ class Harness:
         settings = dict(locals())
         for own in ("self", "executor"):
             del settings[own]
+        settings["tools"] = self._tools = tools if isinstance(tools, ToolSource) else ToolSource(tools)
         self._orchestrator = Orchestrator(assembled(**settings | {"layers": layers or {}}))
         self._executor = executor
         self._file: ConfigFile | None = None
@@ -132,6 +140,8 @@ class Harness:
         """
         from .config_file import ConfigFile
 
+        given = parts.get("tools", ())
+        parts["tools"] = given if isinstance(given, ToolSource) else ToolSource(given)
         file = ConfigFile(path, parts)
         harness = cls(**file.arguments())
         harness._file = file
@@ -145,6 +155,22 @@ class Harness:
                 fresh = type(self)(**changed)
                 self._orchestrator = fresh._orchestrator  # noqa: SLF001 - its own class
         return self._orchestrator
+
+    def add_tools(self, *tools: Tool) -> None:
+        """Offer more tools from the next run on; runs under way keep those they began with.
+
+        Raises:
+            ConfigError: one is no tool, or has another's name.
+        """
+        self._tools.add(*tools)
+
+    def remove_tools(self, *names: str) -> None:
+        """Offer these tools no more, from the next run on.
+
+        Raises:
+            ConfigError: no tool has such a name.
+        """
+        self._tools.remove(*names)
 
     @property
     def provider(self) -> Provider:
@@ -170,6 +196,27 @@ class Harness:
         Closing the generator early cancels the model call.
         """
         return self._current().stream(as_request(request))
+
+    def generate(self, messages: Messages, *, session_id: str | None = None) -> Generation:
+        """Return the answer to a conversation as chunks of text, for `for` and for `async for`.
+
+        ```python
+        for chunk in harness.generate([{"role": "user", "content": "Tell me a story."}]):
+            print(chunk, end="")
+        ```
+
+        Args:
+            messages: the conversation, ending with the user; a text is what the user says.
+            session_id: continues a session; None starts one.
+
+        Raises:
+            ConfigError: `messages` is no conversation. What the run fails with is raised by the iteration.
+        """
+        from .generation import Generation, request_of
+
+        request, parts = request_of(messages, session_id=session_id), self._orchestrator.parts
+        final = parts.schema is None and not parts.validators and parts.routes is None
+        return Generation(lambda: self.stream(request), at_once=final)
 
     async def abatch(
         self,

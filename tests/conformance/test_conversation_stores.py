@@ -1,4 +1,4 @@
-"""Both conversation stores keep the contract, and the durable one outlives its process."""
+"""The conversation stores keep the contract, and the durable ones outlive their process."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import ClassVar
 import pytest
 
 from pytest_llmharness import Harness, Request, ScriptedProvider, ToolCall, VirtualClock, tool
+from pytest_llmharness.adapters.stores.libsql_conversations import LibsqlConversationStore
 from pytest_llmharness.adapters.stores.memory_conversations import MemoryConversationStore
 from pytest_llmharness.adapters.stores.sqlite_conversations import SqliteConversationStore
 from pytest_llmharness.contracts import ConversationStoreContract
-from pytest_llmharness.errors import SharedStateUnavailable
+from pytest_llmharness.errors import MissingExtra, SharedStateUnavailable
 from pytest_llmharness.ports.store import ConversationStore
 
 
@@ -29,6 +30,14 @@ class TestSqliteConversationStore(ConversationStoreContract):
     @pytest.fixture
     def store(self, tmp_path: Path) -> Iterator[SqliteConversationStore]:
         store = SqliteConversationStore(tmp_path / "conversations.db")
+        yield store
+        asyncio.run(store.aclose())
+
+
+class TestLibsqlConversationStore(ConversationStoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterator[LibsqlConversationStore]:
+        store = LibsqlConversationStore(tmp_path / "conversations.db")
         yield store
         asyncio.run(store.aclose())
 
@@ -51,27 +60,52 @@ class TestForgetfulStore(ConversationStoreContract):
         return Forgetful()
 
 
-def test_another_process_goes_on_with_a_conversation(tmp_path: Path) -> None:
-    """D30: what one process saved, the next one has."""
+Durable = type[SqliteConversationStore] | type[LibsqlConversationStore]
+both = pytest.mark.parametrize("store", [SqliteConversationStore, LibsqlConversationStore])
+
+
+@both
+def test_another_process_goes_on_with_a_conversation(store: Durable, tmp_path: Path) -> None:
+    """D30: what one process saved, the next one has, with either of the two."""
     path = tmp_path / "c.db"
+    name = store.__name__
     code = (
         "import asyncio, sys\n"
         "from pytest_llmharness import Message\n"
-        "from pytest_llmharness.adapters.stores.sqlite_conversations import SqliteConversationStore\n"
-        "asyncio.run(SqliteConversationStore(sys.argv[1]).save_turn('c', Message.user('from before')))\n"
+        f"from {store.__module__} import {name}\n"
+        f"asyncio.run({name}(sys.argv[1]).save_turn('c', Message.user('from before')))\n"
     )
     subprocess.run([sys.executable, "-c", code, str(path)], check=True, timeout=60)
-    [turn] = asyncio.run(SqliteConversationStore(path).load_context("c", 5))
-    assert turn.text == "from before"
+    for reader in (store, SqliteConversationStore, LibsqlConversationStore):  # one table, one form
+        [turn] = asyncio.run(reader(path).load_context("c", 5))
+        assert turn.text == "from before"
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_libsql_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is missing, the error says how to get it."""
+    monkeypatch.setitem(sys.modules, "libsql", None)
+    with pytest.raises(MissingExtra, match="libsql") as caught:
+        asyncio.run(LibsqlConversationStore(tmp_path / "c.db").load_context("c", 5))
+    assert caught.value.fix == "pip install 'pytest-llmharness[libsql]'"
+
+
+@both
+def test_a_file_that_is_no_database_is_named(store: Durable, tmp_path: Path) -> None:
     """What, where, fix."""
     path = tmp_path / "c.db"
     path.write_bytes(b"not a database, and long enough to be looked at" * 50)
     with pytest.raises(SharedStateUnavailable, match="cannot be used") as caught:
-        asyncio.run(SqliteConversationStore(path).load_context("c", 5))
+        asyncio.run(store(path).load_context("c", 5))
     assert caught.value.where == str(path)
+
+
+@both
+@pytest.mark.parametrize("bad", ["folder", "name"])
+def test_what_cannot_be_kept_is_named(store: Durable, bad: str, tmp_path: Path) -> None:
+    """A folder that is not there, and a conversation whose name is no text."""
+    path = tmp_path / "nowhere" / "c.db" if bad == "folder" else tmp_path / "c.db"
+    with pytest.raises(SharedStateUnavailable, match="cannot be used"):
+        asyncio.run(store(path).load_context("\ud800" if bad == "name" else "c", 5))
 
 
 @tool(read_only=True)

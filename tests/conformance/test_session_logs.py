@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -203,6 +204,18 @@ def test_a_kill_loses_no_accepted_event(tmp_path: Path, durability: str) -> None
         await log.aclose()
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+def test_a_name_that_is_no_text_is_named(tmp_path: Path, durability: Any) -> None:
+    """Half of a surrogate pair: refused on the way in and on the way out, with what to do."""
+    log = SqliteSessionLog(tmp_path / "log.db", durability=durability)
+    for step in (log.append("half \ud800", 0, EVENT), seqs(log, "half \ud800")):
+        with pytest.raises(SessionLogError, match="no session can have the name") as caught:
+            asyncio.run(step)
+        assert "lone surrogates" in caught.value.fix
+    asyncio.run(log.append("s", 0, EVENT))
+    assert asyncio.run(seqs(log, "s")) == [0]
 
 
 def test_what_is_no_log_is_named(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -335,3 +337,22 @@ def test_invented_names_do_not_fill_the_registry() -> None:
     }
     assert len(labels) == 101
     assert registry.get_sample_value("harness_tool_calls_total", {"tool": "other", "ok": "false"}) == 900
+
+
+def test_tracing_without_logging_writes_nothing_to_the_screen() -> None:
+    """D13: where nobody has set logging up, a failed span is no bare line on stderr; where somebody has, it is there."""
+    code = (
+        "import logging, sys\n"
+        "from pytest_llmharness import Harness, HarnessConfig, ScriptedProvider, fault\n"
+        "if len(sys.argv) > 1: logging.basicConfig()\n"
+        "config = HarnessConfig(enable_tracing=True, max_retries=0)\n"
+        "Harness(ScriptedProvider([fault.server_error()]), config=config).run('go')\n"
+    )
+    quiet, loud = (
+        subprocess.run(
+            [sys.executable, "-c", code, *more], capture_output=True, text=True, timeout=60, check=True
+        )
+        for more in ([], ["configured"])
+    )
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+    assert "WARNING:llm-harness:span provider_call" in loud.stderr

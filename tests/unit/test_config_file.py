@@ -149,6 +149,34 @@ def traced(write: Write, settings: str) -> Any:
     return harness._orchestrator.parts.tracer is not None
 
 
+def began_early(write: Write, settings: str) -> Any:
+    import asyncio
+
+    async def kinds() -> list[str]:
+        harness, _, _ = ask(write, settings, [ToolCall("listen"), "done"], tools=[listen])
+        return [event.kind.value async for event in harness.stream("x")]
+
+    told = asyncio.run(kinds())
+    return told.index("tool_execution") < told.index("provider_answer")
+
+
+def ended(write: Write, settings: str) -> Any:
+    from pytest_llmharness.harness.routing import PRICES, Price, Routing
+
+    @tool(read_only=True)
+    async def wait() -> str:
+        """Wait for ten seconds."""
+        await clock.sleep(10)
+        return "waited"
+
+    script = [*[ToolCall("wait")] * 3, "done"]
+    prices = PRICES.with_prices(Price("scripted", 1, 1, source="test", as_of="2026-11-21"))
+    limits = f"max_tokens: 8, {settings}"
+    harness, _, clock = ask(write, limits, script, tools=[wait], layers={"route": Routing(prices=prices)})
+    result = harness.run("x")
+    return result.metadata.get("failure_reason", True), clock.now()
+
+
 def asked_with(name: str) -> Callable[[Write, str], Any]:
     def see(write: Write, settings: str) -> Any:
         harness, provider, _ = ask(write, settings, ["done"])
@@ -216,6 +244,10 @@ KEYS: dict[str, tuple[Callable[[Write, str], Any], str, Any, str, Any]] = {
     "top_p": (asked_with("top_p"), "0.9", 0.9, "0.5", 0.5),
     "seed": (asked_with("seed"), "42", 42, "7", 7),
     "max_tokens": (asked_with("max_tokens"), "1024", 1024, "9", 9),
+    "early_tools": (began_early, "true", True, "false", False),
+    "max_run_seconds": (ended, "null", (True, 30.0), "12", ("max_run_seconds", 12.0)),
+    "max_run_tokens": (ended, "null", (True, 30.0), "75", ("max_run_tokens", 10.0)),
+    "max_run_cost_usd": (ended, "null", (True, 30.0), "0.000075", ("max_run_cost_usd", 10.0)),
     "json_mode": (asked_with("json_mode"), "false", False, "true", True),
 }
 
@@ -294,6 +326,20 @@ def test_the_file_names_the_models_and_the_log(write: Write, tmp_path: Path) -> 
     parts = Harness.from_config(path)._orchestrator.parts
     assert [endpoint.name for endpoint in parts.endpoints] == ["ollama/big", "vllm/small"]
     assert (parts.system, parts.log is not None) == ("Be kind.", True)
+
+
+def test_a_path_in_the_file_is_seen_from_the_file(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log is the same one from wherever the program was started."""
+    path = write("session_log: sessions.db\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    for name in (path, Path("..") / path.name):
+        Harness.from_config(name, provider=ScriptedProvider(["done"])).run("go")
+    assert [found.name for found in elsewhere.iterdir()] == []
+    assert (tmp_path / "sessions.db").exists()
 
 
 def test_without_a_provider_the_file_is_not_enough(write: Write) -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from pytest_llmharness import (
     Harness,
+    HarnessConfig,
     MemorySessionLog,
     ModelTier,
     Request,
     ScriptedProvider,
     ToolCall,
     VirtualClock,
+    fault,
     tool,
 )
 from pytest_llmharness.adapters.caches.lru import LRUCache
@@ -146,3 +148,52 @@ def test_what_is_told_is_what_is_written() -> None:
         name for name in seen if name != "text_delta"
     ]
     assert [name for name in seen if name in set(kept)] == kept
+
+
+# --- how calls follow each other ---
+
+
+def answers(prompt: Any) -> list[str]:
+    """Return what tools have told the model so far."""
+    return [message.text for message in prompt.messages if message.role == "tool"]
+
+
+@pytest.mark.parametrize("face", ["run", "stream"])
+def test_calls_follow_each_other_branch_refine_and_are_retried(face: str) -> None:
+    """C12: a sequence, a branch on what a tool returned, a loop until it is good enough, a retry by itself."""
+    log: list[str] = []
+
+    @tool(read_only=True)
+    def stock(item: str) -> str:
+        """Say how many there are."""
+        log.append(f"stock {item}")
+        return "0" if item == "red" else "7"
+
+    @tool(in_doubt="idempotent")
+    def order(item: str, count: int) -> str:
+        """Order some."""
+        log.append(f"order {count} {item}")
+        return "ordered" if count <= 5 else "too many"
+
+    def model(prompt: Any) -> Any:
+        said = answers(prompt)
+        if not said:
+            return ToolCall("stock", {"item": "red"})
+        if said == ["0"]:
+            return ToolCall("stock", {"item": "blue"})
+        if said[-1] != "ordered":
+            tried = len(said) - 2
+            return ToolCall("order", {"item": "blue", "count": 7 - tried})
+        return "Ordered 5 blue ones."
+
+    script = [fault.server_error(), *[model] * 9]
+    config = HarnessConfig(max_tool_depth=9)
+    clock = VirtualClock()
+    harness = Harness(ScriptedProvider(script), tools=[stock, order], config=config, clock=clock)
+
+    async def streamed() -> Any:
+        return [event async for event in harness.stream("go")][-1].data["result"]
+
+    result = harness.run("go") if face == "run" else asyncio.run(streamed())
+    assert log == ["stock red", "stock blue", "order 7 blue", "order 6 blue", "order 5 blue"]
+    assert (result.content, result.retries) == ("Ordered 5 blue ones.", 1)

@@ -157,6 +157,35 @@ def test_without_the_core_an_answer_is_plain_json(monkeypatch: pytest.MonkeyPatc
     assert (result.unwrap(), result.retries, result.metadata["edits"]) == ({"priority": 3}, 1, ())
 
 
+@pytest.mark.parametrize("letter", ["x", "ä"])
+def test_a_very_long_answer_is_not_sent_back_whole(letter: str) -> None:
+    """B25: five megabytes go back as their two ends and what stands around the fault, and the prompt says so."""
+    bad = f'{{"why": "{letter * 2_500_000}", "damage_cap": "$500,000", "then": "{letter * 2_500_000}"}}'
+    result, provider, _ = run([bad, '{"damage_cap": 500000}'], schema=CONTRACT)
+    assert result.success
+    shown, asked = (message.text for message in provider.prompts[1].messages[-2:])
+    assert 8_000 < len(shown) < 15_000
+    assert shown.startswith('{"why"')
+    assert shown.endswith('"}')
+    assert '"damage_cap": "$500,000"' in shown
+    assert shown.count("characters are left out here") == 2
+    assert "5,000,0" in asked
+    assert "only its beginning, its end and what stands around the faults is repeated" in asked
+
+
+def test_a_long_answer_is_sent_back_as_it_was() -> None:
+    """Nothing is left out where it fits, and a complaint that goes on and on is cut short."""
+    bad = "x" * 14_000
+
+    def complain(value: Any) -> str:
+        return "too long: " + value
+
+    _, provider, _ = run([bad, bad, bad], validators=[complain])
+    shown, asked = (message.text for message in provider.prompts[1].messages[-2:])
+    assert shown == bad
+    assert len(asked) < 3_000
+
+
 def test_no_two_retry_prompts_are_equal() -> None:
     """A12: equal bad answers still change the prompt."""
     _, provider, _ = run(["no"] * 3, schema=PRIORITY)

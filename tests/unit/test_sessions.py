@@ -237,6 +237,40 @@ def test_the_state_at_any_event_is_what_it_was_then() -> None:
         assert state.events == seq + 1
 
 
+@pytest.mark.parametrize("store", ["memory", "sqlite"])
+def test_after_each_step_the_log_says_what_is_done_and_what_is_to_do(store: str, tmp_path: Path) -> None:
+    """B36: done, what came of it, and what is next; after each tool call and each answer, from the log alone."""
+    log: Any = MemorySessionLog() if store == "memory" else SqliteSessionLog(tmp_path / "s.db")
+    bank = Bank()
+    harness(log, bank).run(Request("go", session_id="s"))
+    other = harness(log, Bank())
+    steps = []
+    for seq, event in enumerate(events_of(log, "s")):
+        state = other.state_at("s", seq)
+        if event.kind is EventKind.PROVIDER_ANSWER:
+            to_do = [call.arguments["amount"] for call in state.proposed]
+            steps.append(("answered", state.last.text, to_do, state.next_step.value))
+        if event.kind is EventKind.TOOL_RESULT:
+            done = [
+                message.text
+                for message in (*state.messages, *state.results.values())
+                if message.role == "tool"
+            ]
+            to_do = [
+                call.arguments["amount"] for at, call in enumerate(state.proposed) if at not in state.results
+            ]
+            steps.append(("done", done, to_do, state.next_step.value))
+    assert steps[:3] == [
+        ("answered", "", [1, 2], "use tools"),
+        ("done", ["charged 1"], [2], "use tools"),
+        ("done", ["charged 1", "charged 2"], [], "ask"),
+    ]
+    assert steps[-2:] == [
+        ("answered", '{"priority": "1"}', [], "check"),
+        ("answered", '{"priority": 1}', [], "check"),
+    ]
+
+
 def test_replaying_a_session_calls_nobody() -> None:
     """C6: two replays are equal, and neither asks a model or runs a tool."""
     log, bank = MemorySessionLog(), Bank()

@@ -34,7 +34,7 @@ from pytest_llmharness.harness.context import ContextAssembler, ContextSettings
 from pytest_llmharness.harness.context.estimate import ByteEstimate
 from pytest_llmharness.harness.gate import Gate
 from pytest_llmharness.harness.guardrails import Guardrails
-from pytest_llmharness.harness.routing import CostBudget, ModelTier, Routing
+from pytest_llmharness.harness.routing import PRICES, CostBudget, ModelTier, Price, Routing
 from pytest_llmharness.harness.validate import FailFast
 
 BUILD_ORDER = ("validate", "repair", "normalize", "constrain", "gate", "degrade", "state", "context")
@@ -267,6 +267,9 @@ def refuses(prompt: Any) -> Any:
 
 STUCK = Completion("I am sorry, let me try again.", (ToolCall("look"),), finish="tool_calls")
 COSTLY = {"best": ModelTier("big", 512, cost_per_call=1.0, cloud=True)}
+PAID = {
+    "route": Routing(prices=PRICES.with_prices(Price("scripted", 1, 1, source="test", as_of="2026-11-21")))
+}
 NARROW = ContextAssembler(ContextSettings(window_tokens=20))
 PATIENT = HarnessConfig(max_tool_depth=20, max_iterations=20)
 
@@ -284,6 +287,9 @@ FAILURES: list[tuple[str, str, list[Any], dict[str, Any]]] = [
     ("timeout", "degrade", [fault.hang()] * 3, {}),
     ("max_iterations", "orchestrate", [ToolCall("look")] * 9, {"tools": [look], "config": HarnessConfig(max_iterations=2)}),
     ("max_tool_depth", "orchestrate", [ToolCall("look")] * 9, {"tools": [look]}),
+    ("max_run_seconds", "orchestrate", [fault.hang()], {"config": HarnessConfig(max_run_seconds=5)}),
+    ("max_run_tokens", "orchestrate", [], {"config": HarnessConfig(max_run_tokens=5)}),
+    ("max_run_cost_usd", "orchestrate", [], {"config": HarnessConfig(max_run_cost_usd=0.0), "layers": PAID}),
     ("budget_spent", "route", [], {"tiers": COSTLY, "layers": {"route": Routing(budget=CostBudget(0.0))}}),
     ("pending_approval", "gate", [ToolCall("pay", {"amount": 20_000})], {"tools": [pay], "gate": "asks"}),
     ("in_doubt", "state", [ToolCall("pay", {"amount": 1})], {"tools": [pay], "session_log": "crashed"}),

@@ -81,6 +81,7 @@ class SqliteSessionLog:
 
     async def append_all(self, session_id: str, seq: int, events: Sequence[Event]) -> None:
         """Append events as numbers `seq` and on, up to eight in one transaction; see `append`."""
+        self._check(session_id)
         for done in range(0, len(events), _TOGETHER):
             row: list[Any] = [session_id, seq + done]
             for event in events[done : done + _TOGETHER]:
@@ -91,7 +92,12 @@ class SqliteSessionLog:
                 await asyncio.to_thread(self._insert_patiently, row)
 
     async def read(self, session_id: str, after: int = -1) -> AsyncIterator[tuple[int, Event]]:
-        """Yield (seq, event) in order, from the event that follows `after`."""
+        """Yield (seq, event) in order, from the event that follows `after`.
+
+        Raises:
+            SessionLogError: the file cannot be read, or no session can have this name.
+        """
+        self._check(session_id)
         while True:
             rows = self._select(session_id, after)
             for seq, kind, data in rows:
@@ -107,6 +113,18 @@ class SqliteSessionLog:
                 self._connection.close()
                 self._connection = None
                 self._next.clear()
+
+    def _check(self, session_id: str) -> None:
+        if session_id.isascii():
+            return
+        try:
+            session_id.encode()
+        except UnicodeEncodeError as error:
+            raise SessionLogError(
+                f"no session can have the name {session_id!r}: it is no text that can be written",
+                where=self._path,
+                fix="give session ids without lone surrogates, such as 16 hexadecimal digits",
+            ) from error
 
     def _text(self, event: Event) -> str:
         try:

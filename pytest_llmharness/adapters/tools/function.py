@@ -5,16 +5,16 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, overload
 
 from ...domain.tool import InDoubt, ToolSpec
 from ...errors import ConfigError, HarnessError
+from ..workers import in_thread
 from .annotation import Annotations
 from .docstring import argument_notes, summary
 from .form import Form, Mismatch
 from .hints import Unclear, hints_of
-from .workers import in_thread
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -67,6 +67,7 @@ def tool(
     description: str | None = None,
     read_only: bool = False,
     in_doubt: InDoubt = "halt",
+    after: Iterable[str] = (),
 ) -> Callable[[Callable[..., Any]], FunctionTool]: ...
 def tool(
     function: Callable[..., Any] | None = None,
@@ -76,6 +77,7 @@ def tool(
     description: str | None = None,
     read_only: bool = False,
     in_doubt: InDoubt = "halt",
+    after: Iterable[str] = (),
 ) -> FunctionTool | Callable[[Callable[..., Any]], FunctionTool]:
     """Make a tool of a function: `@tool`, or `@tool(name=..., read_only=True)`.
 
@@ -90,6 +92,7 @@ def tool(
         description: what the model is told; None means the docstring's first paragraph.
         read_only: whether a call leaves the world as it was.
         in_doubt: what follows when nobody knows whether a call took effect, see `ToolSpec`.
+        after: names of tools whose calls of the same answer have to succeed first.
 
     Raises:
         ConfigError: an argument has no annotation, or one that has no JSON Schema; it cannot be
@@ -103,7 +106,8 @@ def tool(
         text = inspect.getdoc(_documented(function)) or ""
         told = description if description is not None else summary(text)
         form = _arguments_form(function, text)
-        return FunctionTool(function, ToolSpec(called, told, form.schema, read_only, in_doubt), form)
+        spec = ToolSpec(called, told, form.schema, read_only, in_doubt, tuple(after))
+        return FunctionTool(function, spec, form)
 
     return make if function is None else make(function)
 

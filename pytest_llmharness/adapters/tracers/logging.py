@@ -21,6 +21,7 @@ class LoggingTracer:
     The event "llm_call" is an INFO record with article 000's nine fields as its own attributes.
     Other events are DEBUG records whose attributes lie in the one attribute `attributes`. A span is
     written when it ends, with `span`, `parent`, `duration_ms` and `error`; failed ones as WARNING.
+    Where the records go is for `logging` to say: without a handler they go nowhere.
 
     Args:
         clock: measures spans.
@@ -30,6 +31,9 @@ class LoggingTracer:
     def __init__(self, clock: Clock, logger: logging.Logger | None = None) -> None:
         self._clock = clock
         self._logger = logger or logging.getLogger(LOGGER)
+        if not self._logger.handlers:
+            # As libraries do: without it Python writes what nobody handles to stderr, bare.
+            self._logger.addHandler(logging.NullHandler())
         self._current: ContextVar[str] = ContextVar("current", default="")
 
     def start_span(self, name: str, attributes: Mapping[str, Any]) -> AbstractContextManager[None]:

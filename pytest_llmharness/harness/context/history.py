@@ -81,6 +81,29 @@ async def trimmed(
     return Trimmed(parts.assembled(summary, drop), len(left), error)
 
 
+async def summed_up(
+    previous: Message,
+    turns: Sequence[Message],
+    max_tokens: int,
+    *,
+    counter: TokenCounter,
+    summarizer: Summarizer | None = None,
+) -> Message:
+    """Return the summary message of an earlier one and of the turns after it.
+
+    Args:
+        previous: a message that `summary_message` made; any other stands for nothing.
+        turns: what to add, oldest first.
+        max_tokens: the most tokens of the whole.
+        counter: counts tokens.
+        summarizer: says what was said; None takes sentences from it.
+    """
+    said = _said(previous) or _Said("messages", 0, "")
+    teller = summarizer or ExtractiveSummarizer(counter)
+    number = said.number + len(turns)
+    return (await _summary(said, number, turns, max_tokens, counter=counter, summarizer=teller))[0]
+
+
 def fixed(messages: Sequence[Message]) -> tuple[Message, ...]:
     """Return the messages that never leave: what `trimmed` keeps whatever its limits are."""
     parts = _Parts.of(messages)

@@ -22,6 +22,8 @@ class Messages:
         rate_limited: the service asks to slow down; may name the {wait}.
         unavailable: no model can be reached.
         timeout: no answer came in time.
+        stopped: the run has reached one of its limits.
+        waiting: a person has to decide before it goes on.
         general: every other failure.
     """
 
@@ -34,6 +36,11 @@ class Messages:
         "The assistant cannot be reached right now. Nothing is lost; please try again in a moment."
     )
     timeout: str = "The answer is taking longer than it should. Please try again, or ask for less at a time."
+    stopped: str = (
+        "This request has reached its limit and was stopped. What was found so far is kept; "
+        "please ask for less at a time."
+    )
+    waiting: str = "This request waits for a person to decide. It goes on from here once that is done."
     general: str = "This request could not be completed. Please try again, or put it another way."
 
     def __post_init__(self) -> None:
@@ -57,6 +64,10 @@ class Messages:
             )
         if reason is FailureReason.PROVIDER_UNAVAILABLE:
             return self.unavailable
+        if reason.is_limit:
+            return self.stopped
+        if reason.waits:
+            return self.waiting
         return self.timeout if reason is FailureReason.TIMEOUT else self.general
 
     def degraded(self, model: str) -> str:
