@@ -6,7 +6,7 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,6 +20,14 @@ _MARKERS = {
     "llm_cassette": MARKED,
     "llm_allow_network": (),
 }
+
+
+class Before(NamedTuple):
+    """What a recording had counted before a test began to use it: other tests may share it."""
+
+    played: int = 0
+    recorded: int = 0
+    misses: int = 0
 
 
 class Case:
@@ -43,6 +51,7 @@ class Case:
         self._decided: Plan | None = None
         self.recording: Any = None
         self.expired: CassetteError | None = None
+        self.before = Before()
 
     @property
     def plan(self) -> Plan:
@@ -58,7 +67,13 @@ class Case:
     def begin(self) -> None:
         """Decide now: the cassette may have come since collection, and may come while the test runs."""
         self._decided = self.recording = self.expired = None
+        self.before = Before()
         self._decided = self.plan
+
+
+def counted(recording: Any) -> Before:
+    """Return what a recording has counted by now."""
+    return Before(recording.played, recording.recorded, len(recording.misses))
 
 
 def is_ours(item: pytest.Item) -> bool:
