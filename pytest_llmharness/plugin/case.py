@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -22,6 +22,14 @@ _MARKERS = {
     "llm_cassette": MARKED,
     "llm_allow_network": (),
 }
+
+
+class Before(NamedTuple):
+    """What a recording had counted before a test began to use it: other tests may share it."""
+
+    played: int = 0
+    recorded: int = 0
+    misses: int = 0
 
 
 class Case:
@@ -45,6 +53,7 @@ class Case:
         self._decided: Plan | None = None
         self.recording: Any = None
         self.expired: CassetteError | None = None
+        self.before = Before()
 
     @property
     def plan(self) -> Plan:
@@ -60,7 +69,13 @@ class Case:
     def begin(self) -> None:
         """Decide now: the cassette may have come since collection, and may come while the test runs."""
         self._decided = self.recording = self.expired = None
+        self.before = Before()
         self._decided = self.plan
+
+
+def counted(recording: Any) -> Before:
+    """Return what a recording has counted by now."""
+    return Before(recording.played, recording.recorded, len(recording.misses))
 
 
 def is_ours(item: pytest.Item) -> bool:

@@ -17,7 +17,7 @@ import pytest
 
 from ..errors import CassetteError, HarnessError, Unignorable
 from ..options import OPTIONS, Option
-from .case import Case, adopt, case_of, is_ours
+from .case import Case, adopt, case_of, counted, is_ours
 from .shelf import Shelf
 
 if TYPE_CHECKING:
@@ -214,6 +214,7 @@ class LLMSession:
             metadata = self._metadata(case) if plan.connects else None
             settings = self._playing(case, playing, metadata, rules.match)
             with self.shelf.in_use(case, settings, playing) as case.recording:
+                case.before = counted(case.recording)
                 case.expired = expiry(case, case.recording, rules.max_age)
                 if case.expired is not None and self.settings["llm_on_expiry"] == "fail":
                     raise case.expired

@@ -268,3 +268,31 @@ def test_good():
     pytester.runpytest_inprocess(RECORD).assert_outcomes(passed=2)
     pytester.makepyfile(test_suite=suite.replace("WORDS", "other words"))
     pytester.runpytest_inprocess().assert_outcomes(passed=1, failed=1)
+
+
+def test_each_test_of_a_scope_has_a_verdict_of_its_own(pytester: pytest.Pytester, calls: list[str]) -> None:
+    """Of what it asked itself, not of what the others did; takes of others are not left over."""
+    suite = (
+        ASK
+        + """
+pytestmark = pytest.mark.llm_cassette(scope="module")
+
+def test_one():
+    assert ask("ONE")
+
+def test_two():
+    assert ask("two") and ask("two more")
+
+def test_three():
+    assert ask("three")
+"""
+    )
+    pytester.makepyfile(test_suite=suite)
+    recorded = pytester.runpytest_inprocess(RECORD, "-v")
+    recorded.stdout.fnmatch_lines(["*::test_one PASSED RECORDED*", "*::test_two PASSED RECORDED*"])
+    pytester.makepyfile(test_suite=suite.replace("ONE", "one").replace(' and ask("two more")', ""))
+    replayed = pytester.runpytest_inprocess("-v")
+    replayed.assert_outcomes(passed=2, failed=1)
+    replayed.stdout.fnmatch_lines(
+        ["*::test_one FAILED MISS*", "*::test_two PASSED PARTIAL*", "*::test_three PASSED HIT*"]
+    )

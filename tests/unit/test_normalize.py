@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from pytest_llmharness import Harness, ScriptedProvider, VirtualClock
-from pytest_llmharness.adapters.caches.lru import LRUCache
 from pytest_llmharness.domain.message import Message, TextPart
 from pytest_llmharness.domain.request import Request
 from pytest_llmharness.errors import ConfigError, InvalidRequest
@@ -342,24 +340,3 @@ def test_edges_end_controlled(text: str) -> None:
     admission = NORMALIZER.admit(Request(text))
     assert admission.refusal is None
     assert 0 < len(admission.request.text) <= 200_000
-
-
-FORMS = {
-    "desktop": 'Don\'t cancel my order "A-7" - refund it, please...\nCafé, 5 km',
-    "phone, smart marks": "Don\u2019t cancel my order \u201cA-7\u201d \u2013 refund it, please\u2026\nCaf\u00e9, 5\u00a0km",
-    "phone, its signature": 'Don\'t cancel my order "A-7" - refund it, please...\nCafé, 5 km\n\nSent from my iPhone',
-    "mac, letters and accents apart": 'Don\'t cancel my order "A-7" - refund it, please...\nCafe\u0301, 5 km',
-    "windows, line ends": 'Don\'t cancel my order "A-7" - refund it, please...  \r\nCafé, 5 km\r\n',
-    "web form, entities": "Don&#39;t cancel my order &quot;A-7&quot; - refund it, please...\nCaf&eacute;, 5&nbsp;km",
-}
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_every_client_sends_the_same(form: str) -> None:
-    """B7: whatever it was typed on, the model reads the same, and an equal question is answered from the cache."""
-    desktop, other = (ScriptedProvider(["refunded"]), ScriptedProvider([]))
-    cache = LRUCache(VirtualClock())
-    Harness(desktop, cache=cache).run(FORMS["desktop"])
-    result = Harness(other, cache=cache).run(FORMS[form])
-    assert (result.content, result.metadata["cached"]) == ("refunded", True)
-    assert desktop.prompts[0].messages[-1].text == FORMS["desktop"]
