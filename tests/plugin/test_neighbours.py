@@ -260,12 +260,15 @@ def test_their_block_does_not_take_our_guard_off(suite: Suite) -> None:
     """pytest-recording puts back what it found when it was imported, after each test it blocked."""
     suite.write(
         """
+def test_before(llm_script):
+    connect()
+
 @pytest.mark.block_network
 def test_theirs():
     with pytest.raises(RuntimeError, match="Network is disabled"):
         connect()
 
-def test_ours(llm_script):
+def test_after(llm_script):
     connect()
 
 @pytest.mark.llm_cassette
@@ -273,9 +276,9 @@ def test_recorded():
     assert ask().startswith("call")
         """
     )
-    text = suite.record(passed=2, failed=1)
-    assert "FAILED test_suite.py::test_ours - NetworkBlocked" in text
-    suite.run("--block-network", passed=2, failed=1, calls=0)
+    text = suite.record(passed=2, failed=2)
+    assert "FAILED test_suite.py::test_after - NetworkBlocked" in text
+    suite.run("--block-network", passed=2, failed=2, calls=0)
 
 
 # --- sockets and mocks ---
