@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-SCOPES = ("function", "class", "module", "session")
 _SHELVES: pytest.StashKey[dict[Path, Path]] = pytest.StashKey()
 
 

@@ -13,8 +13,6 @@ import pytest
 
 from ..errors import HarnessError, Unignorable
 from .case import case_of
-from .failures import failed as shown
-from .findings import say_mismatches, say_verified
 from .session import LLMSession, tests
 
 
@@ -59,6 +57,8 @@ def _settle(session: LLMSession, item: pytest.Item, *, failed: bool, quietly: bo
         if quietly:
             session.notes.append(str(error))
         else:
+            from .failures import failed as shown
+
             raise shown(error) from None
 
 
@@ -151,8 +151,11 @@ def say_at_the_end(session: LLMSession, reporter: pytest.TerminalReporter) -> No
         reporter.write_line(
             f"llmharness: {nodeid} had a cassette miss or a refused connection, and xfail hid it", red=True
         )
-    say_mismatches(session.shelf.mismatches, reporter)
-    say_verified(session.shelf.verified, reporter)
+    if session.shelf.mismatches or session.shelf.verified:
+        from .findings import say_mismatches, say_verified
+
+        say_mismatches(session.shelf.mismatches, reporter)
+        say_verified(session.shelf.verified, reporter)
     for note in (*session.notes, *session.shelf.notes):
         reporter.write_line(f"llmharness: {note}", yellow=True)
     for reason in list(session.without_engine.values())[:1]:
