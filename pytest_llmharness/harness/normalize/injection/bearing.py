@@ -18,6 +18,7 @@ _NO_NAMES = ("old", "all", "your", "maker", "inner", "special", "lawless")
 _FAR = 7
 _REPORTED_FAR = 6
 _ARTICLE_FAR = 2
+_OWNER_FAR = 3
 _DIGITS = frozenset(folded_word("0123456789"))
 _LONGEST_NUMBER = 3
 _ADVERB_ENDING = folded_word("ly")
@@ -48,6 +49,12 @@ def is_directed(sentence: Sequence[Word], place: int, end: int, language: Langua
 def is_refused(sentence: Sequence[Word], place: int) -> bool:
     """Whether a word before turns the verb at `place` into its opposite: "never"."""
     return _phrases("refusals").before(sentence, place) is not None
+
+
+def is_of_others(sentence: Sequence[Word], match: Match, language: Language) -> bool:
+    """Whether it is said of somebody's own orders, or done by him: "I have deleted the old instructions"."""
+    before = sentence[max(0, match.start - _OWNER_FAR) : match.start]
+    return any(word.text in language.others for word in before)
 
 
 def reported_places(reports: Iterable[Match]) -> dict[int, int]:

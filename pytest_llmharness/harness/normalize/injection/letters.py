@@ -38,7 +38,7 @@ def respelt_matches(text: str) -> Iterator[tuple[Matcher, int, int]]:
                 continue
             sentence = _respelt(letters, language)
             for matcher, match in _core_rules(language).matches(sentence):
-                if _pulled_apart(text, places, sentence, match):
+                if _pulled_apart(text, places, sentence, match, spaced=language.spaced):
                     yield (
                         matcher,
                         places[sentence[match.first].start],
@@ -59,11 +59,13 @@ def _respelt(letters: str, language: Language) -> list[Word]:
     return found
 
 
-def _pulled_apart(text: str, places: list[int], sentence: Sequence[Word], match: Match) -> bool:
+def _pulled_apart(
+    text: str, places: list[int], sentence: Sequence[Word], match: Match, *, spaced: bool
+) -> bool:
     """Whether the words of a match were run together, or one was broken up between whole words."""
     first, last = sentence[match.first].start, sentence[match.end - 1].end - 1
     start, end = places[first], places[last] + 1
-    if end - start == last + 1 - first:
+    if spaced and end - start == last + 1 - first:
         return True
     if (start and text[start - 1].isalnum()) or text[end : end + 1].isalnum():
         return False

@@ -42,7 +42,7 @@ _FOLLOW_IT = re.compile(
 _OF_ATTACKS = """attack, attacks, attacker, attackers, payload, payloads, injection, injections, jailbreak,
     jailbreaks, detect, detects, detected, detector, flag, flags, flagged, assert, test, tests,
     parametrize, scanner, classifier, malicious, example, examples, detection, regex, exploit, deny, denied,
-    block, blocks, blocked, blocklist, pattern, patterns, forbidden, banned, angriff, beispiel,
+    block, blocks, blocked, blocklist, pattern, patterns, forbidden, banned, guard, expect, angriff, beispiel,
     attaque, exemple, ataque, ejemplo, атака, пример, атаки, 攻击, 示例"""
 # Talk of language itself: one such word is enough beside a quotation.
 _OF_LANGUAGE = """translate, translation, rewrite, paraphrase, passive, spelling, synonym, means, said, says,

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from ....domain.frozen import dataclass
-from .bearing import is_about, is_conditional, is_directed, is_refused, is_vague, reported_places
+from .bearing import (
+    is_about,
+    is_conditional,
+    is_directed,
+    is_of_others,
+    is_refused,
+    is_vague,
+    reported_places,
+)
 from .encoded import decoded
 from .grammar import Match, Matcher
 from .hit import Hit
@@ -20,7 +28,8 @@ from .skeleton import Folded
 from .words import Word, sentences, words
 
 _REACH = 400
-_ENOUGH = 1.0 - 1e-9
+_ENOUGH = 0.9 - 1e-9
+_ENOUGH_ENCODED = 0.6 - 1e-9
 _DISGUISE = 0.4
 _DEEPEST = 3
 _WORD = re.compile(r"[^\W_]+")
@@ -86,7 +95,7 @@ def _evidence(text: str, depth: int) -> Iterator[_Evidence]:
                 yield _Evidence(name, weight, match.start(), match.end())
     if depth < _DEEPEST:
         for start, end, plain in decoded(text):
-            inner = list(_hits(plain, list(_evidence(plain, depth + 1)), _ENOUGH - _DISGUISE))
+            inner = list(_hits(plain, list(_evidence(plain, depth + 1)), _ENOUGH_ENCODED))
             if inner and not is_mentioned(text, start, end, hidden=True):
                 yield _Evidence(inner[0].kind, 1, start, end, "encoding")
 
@@ -129,6 +138,7 @@ def _meant(sentence: Sequence[Word], found: list[tuple[Matcher, Match]]) -> Iter
             and reported.get(match.start, match.end) >= match.end
             and not (rule.name == "leak" and is_vague(sentence, match, matcher.language))
             and not (several and is_refused(sentence, match.first))
+            and not (rule.name == "void" and is_of_others(sentence, match, matcher.language))
             and (not rule.directed or is_directed(sentence, match.first, match.head_end, matcher.language))
             and not (rule.topical and (conditional or is_about(sentence, matcher, match)))
         ):

@@ -57,6 +57,8 @@ _SYMBOL_IN_WORD = re.compile(
 )
 _DISGUISED = re.compile(r"[^\W\d_][\d@$€|][^\W\d_]|[\u00ad\u200b-\u200f\u2060\ufeff\uff01-\uff5e]")
 _WRAP = re.compile(r"(?<![^\S\n])[^\S\n]*\n[^\S\n]*(?=[^\W\d_])")
+_ITEM = re.compile(r"^[ \t]*(?:§+[ \t]*)?\d{1,3}(?:\.\d{1,3}){0,3}[.)]?(?=[ \t]+[^\W\d_])", re.MULTILINE)
+"""The number of a clause or an item; its digits are no letters, and a command may begin behind it."""
 _SPACES = re.compile(r"\s+")
 _CONTRACTION = re.compile(r"['’](?=(?:s|t|re|ii|ve|m|d)\b)")
 
@@ -101,7 +103,8 @@ class Folded:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self._spelt = _SYMBOL_IN_WORD.sub(_letter_for_symbol, source) if _SYMBOL.search(source) else source
+        counted = _ITEM.sub(_item_mark, source)
+        self._spelt = _SYMBOL_IN_WORD.sub(_letter_for_symbol, counted) if _SYMBOL.search(source) else counted
         lines = _WRAP.sub(_wrap_or_break, self._spelt) if "\n" in source else self._spelt
         self.text = _CONTRACTION.sub("", _SPACES.sub(_one_blank, lines.translate(_FOLDS)))
 
@@ -126,6 +129,10 @@ class Folded:
     def is_disguised(self, start: int, end: int) -> bool:
         """Whether source[start:end] is written so that it does not read as what it folds to."""
         return _DISGUISED.search(self.source, start, end) is not None
+
+
+def _item_mark(match: re.Match[str]) -> str:
+    return ":" * len(match[0])
 
 
 def _letter_for_symbol(match: re.Match[str]) -> str:

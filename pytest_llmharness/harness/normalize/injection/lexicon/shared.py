@@ -22,6 +22,8 @@ SHARED = (
     Rule("override", 1, "[forget] .. [question] .. [user]", directed=True),
     Rule("override", 1, "[forget] .. [user] .. [question]", directed=True),
     Rule("override", 1, "[forget] .. [maker] . [orders|rules]", directed=True, topical=True),
+    Rule("override", 0.4, "[forget] . [rules|orders]", directed=True, topical=True),
+    Rule("disobey", 1, "[not] .. [follow] .. [your] . [maker]", topical=True),
     Rule("override", 1, "[forget] . [you are] .. [machine]", directed=True),
     Rule("override", 0.8, "[forget] .. [your] . [maker]", directed=True, topical=True),
     Rule("override", 0.7, "[forget] .. [your] . [part]", directed=True, topical=True),
