@@ -67,7 +67,8 @@ def _unplayed(case: Case) -> list[int]:
     if case.settings.scope == "function" and case.settings.name is None:
         return found
     takes = case.recording.takes
-    return [number for number in found if takes[number - 1].test == case.item.nodeid]
+    mine = (case.item.nodeid,) if case.settings.scope != "function" else (case.item.nodeid, "")
+    return [number for number in found if takes[number - 1].test in mine]
 
 
 def _plain(drift: Drift) -> dict[str, Any]:
