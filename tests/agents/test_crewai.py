@@ -15,7 +15,7 @@ from pytest_llmharness.domain.usage import Usage
 from pytest_llmharness.errors import AgentFailed, ConfigError
 from pytest_llmharness.harness.gate import Gate
 
-os.environ.update(CREWAI_DISABLE_TELEMETRY="true", OTEL_SDK_DISABLED="true", CREWAI_TRACING_ENABLED="false")
+os.environ.update(CREWAI_DISABLE_TELEMETRY="true", CREWAI_TRACING_ENABLED="false")
 pytest.importorskip("crewai")
 
 from crewai import Agent, BaseLLM, Crew, Task

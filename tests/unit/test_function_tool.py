@@ -765,8 +765,8 @@ def test_threads_are_kept_for_the_next_call() -> None:
 
 def test_a_thread_that_has_ended_gets_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
     """Idle threads end after a while, and the next call starts another."""
-    monkeypatch.setattr("pytest_llmharness.adapters.tools.workers._IDLE_S", 0.01)
-    monkeypatch.setattr("pytest_llmharness.adapters.tools.workers._idle", [])
+    monkeypatch.setattr("pytest_llmharness.adapters.workers._IDLE_S", 0.01)
+    monkeypatch.setattr("pytest_llmharness.adapters.workers._idle", [])
 
     @tool
     def who() -> threading.Thread:
