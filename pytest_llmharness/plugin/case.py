@@ -14,12 +14,13 @@ import pytest
 
 from ..errors import CassetteError
 from .plan import Plan, plan
-from .settings import MARKED, CassetteSettings, check_mark
 
 _CASE: pytest.StashKey[Case] = pytest.StashKey()
+PLAYING = ("speed", "clock", "rechunk", "match", "max_age", "keep_failed")
+"""What `llm_cassette_config` may say, and a marker too."""
 _MARKERS = {
     "llm_live": ("engine", "models"),
-    "llm_cassette": MARKED,
+    "llm_cassette": ("name", "record_mode", "scope", *PLAYING),
     "llm_allow_network": (),
 }
 
@@ -37,6 +38,7 @@ class Case:
 
     def __init__(self, item: pytest.Item, *, live_allowed: bool, record_mode: str | None) -> None:
         from .cassette_place import cassette_path
+        from .settings import CassetteSettings
 
         self.item = item
         live, cassette = item.get_closest_marker("llm_live"), item.get_closest_marker("llm_cassette")
@@ -121,8 +123,11 @@ def _check(mark: pytest.Mark, item: pytest.Item) -> None:
         what = f"argument {unknown[0]!r}" if unknown else f"positional argument {mark.args[0]!r}"
         takes = ", ".join(f"{name}=" for name in known) or "hosts as strings"
         raise pytest.UsageError(f"{item.nodeid}: the marker {mark.name} takes no {what}; it takes {takes}")
-    if mark.name == "llm_cassette" and (wrong := check_mark(mark)) is not None:
-        raise pytest.UsageError(f"{item.nodeid}: {wrong}")
+    if mark.name == "llm_cassette":
+        from .settings import check_mark
+
+        if (wrong := check_mark(mark)) is not None:
+            raise pytest.UsageError(f"{item.nodeid}: {wrong}")
     if mark.kwargs.get("match") is not None or mark.kwargs.get("max_age") is not None:
         from .cassette_rules import check_marker
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+SCOPES = ("function", "class", "module", "session")
 _SHELVES: pytest.StashKey[dict[Path, Path]] = pytest.StashKey()
 
 

@@ -62,13 +62,13 @@ def outcome(case: Case) -> dict[str, Any] | None:
 
 
 def _unplayed(case: Case) -> list[int]:
-    """Return the takes that were left over; in a file of several tests, those that are not another's."""
+    """Return the takes that were left over; in a file of several tests, those that are this test's."""
     found: list[int] = case.recording.unplayed()
     if case.settings.scope == "function" and case.settings.name is None:
         return found
     takes = case.recording.takes
-    own = (None, "", case.item.nodeid)
-    return [number for number in found if takes[number - 1].test in own]
+    mine = (case.item.nodeid,) if case.settings.scope != "function" else (case.item.nodeid, "")
+    return [number for number in found if takes[number - 1].test in mine]
 
 
 def _plain(drift: Drift) -> dict[str, Any]:

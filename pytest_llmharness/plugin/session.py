@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -18,12 +19,12 @@ import pytest
 from ..errors import CassetteError, HarnessError, Unignorable
 from ..options import OPTIONS, Option
 from .case import Case, adopt, case_of, counted, is_ours
-from .shelf import Shelf
 
 if TYPE_CHECKING:
     from ..live.engines import Engine
     from .live_engines import LiveEngines
     from .network_guard import NetworkGuard
+    from .shelf import Shelf
 
 _SESSION: pytest.StashKey[LLMSession] = pytest.StashKey()
 _USES_ENGINE = ("llm_engine", "llm_provider", "llm_harness")
@@ -47,7 +48,10 @@ class LLMSession:
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.reporting: pytest.TestReport | None = None
         self.drift_json: os.PathLike[str] | None = None
-        self.shelf = Shelf()
+        self.mismatches: list[tuple[str, str]] = []
+        self.verified: list[dict[str, Any]] = []
+        self._began = time.time()
+        self._shelf: Shelf | None = None
         self._told: list[Unignorable] = []
         self._before: list[Unignorable] = []
         self._item: pytest.Item | None = None
@@ -126,8 +130,8 @@ class LLMSession:
         told = output.get("llm_notes", ())
         self.notes.extend(note for note in told if note not in self.notes)
         self.without_engine.update(output.get("llm_without_engine", ()))
-        self.shelf.mismatches += output.get("llm_mismatches", ())
-        self.shelf.verified += output.get("llm_verified", ())
+        self.mismatches += output.get("llm_mismatches", ())
+        self.verified += output.get("llm_verified", ())
 
     @property
     def selected_nothing(self) -> bool:
@@ -164,10 +168,35 @@ class LLMSession:
     def attempt(self, item: pytest.Item) -> None:
         """Begin with a test, or begin again where another plugin runs it once more."""
         self._told, self.any_failed = [], False
-        self._before = [miss for recording in self.shelf.shared for miss in recording.misses]
+        self._before = [miss for recording in self._shared() for miss in recording.misses]
         case = case_of(item)
         if case is not None:
             case.begin()
+
+    def shelf(self) -> Shelf:
+        """Return the cassettes in use, made at first use."""
+        if self._shelf is None:
+            from .shelf import Shelf
+
+            self._shelf = Shelf(self._began, self.mismatches, self.verified)
+        return self._shelf
+
+    def settle(self, item: pytest.Item, *, failed: bool) -> None:
+        """Tell the cassettes of a test whether it failed.
+
+        Raises:
+            CassetteError: one of them cannot be written.
+        """
+        if self._shelf is not None:
+            self._shelf.settle(item if case_of(item) is not None else None, failed=failed)
+
+    def end_cassettes(self) -> None:
+        """End those that are still in use: the session was cut short."""
+        if self._shelf is not None:
+            self.notes.extend(self._shelf.end())
+
+    def _shared(self) -> list[Any]:
+        return self._shelf.shared if self._shelf is not None else []
 
     def guard(self) -> NetworkGuard:
         """Return the guard, made at first use."""
@@ -182,7 +211,7 @@ class LLMSession:
         """Return the misses and refused connections of the test that runs."""
         case = case_of(item)
         own = [case.recording] if case is not None and case.recording is not None else []
-        shared = [each for each in self.shelf.shared if each not in own]
+        shared = [each for each in self._shared() if each not in own]
         missed = [miss for recording in (*own, *shared) for miss in recording.misses]
         fresh = [miss for miss in missed if not any(miss is each for each in self._before)]
         return [*fresh, *(self._guard.refused if self._guard else ())]
@@ -213,7 +242,7 @@ class LLMSession:
             rules, playing = rules_of(case, self.settings, told), _merged(told, case)
             metadata = self._metadata(case) if plan.connects else None
             settings = self._playing(case, playing, metadata, rules.match)
-            with self.shelf.in_use(case, settings, playing) as case.recording:
+            with self.shelf().in_use(case, settings, playing) as case.recording:
                 case.before = counted(case.recording)
                 case.expired = expiry(case, case.recording, rules.max_age)
                 if case.expired is not None and self.settings["llm_on_expiry"] == "fail":
@@ -241,7 +270,7 @@ class LLMSession:
         self._plug()
         rules = rules_of(case, self.settings, ())
         settings = self._playing(case, case.settings.playing, {}, rules.match)
-        use = partial(self.shelf.for_fixture, case, path, request.node, settings)
+        use = partial(self.shelf().for_fixture, case, path, request.node, settings)
         tearing_down = ExitStack()
         definition.addfinalizer(tearing_down.close)
         try:
@@ -317,7 +346,8 @@ class LLMSession:
 
     def close(self) -> None:
         """Stop the engines and the loop thread, and take the taps and the guard off."""
-        self.shelf.close()
+        if self._shelf is not None:
+            self._shelf.close()
         for unplug in self._plugged or ():
             unplug()
         if self._engines is not None:

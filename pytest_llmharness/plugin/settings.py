@@ -12,11 +12,8 @@ from typing import Any
 import pytest
 
 from ..errors import ConfigError
-
-SCOPES = ("function", "class", "module", "session")
-PLAYING = ("speed", "clock", "rechunk", "match", "max_age", "keep_failed")
-"""What `llm_cassette_config` may say, and a marker too."""
-MARKED = ("name", "record_mode", "scope", *PLAYING)
+from .case import PLAYING
+from .cassette_place import SCOPES
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,22 +36,22 @@ class Held:
 class Shelf:
     """Opens cassettes, keeps those that several tests share, and tells each the verdict on its tests.
 
-    Attributes:
-        notes: what went wrong where no test could be told.
-        mismatches: (test, words) of each call in mode script that asked something else than its take.
-        verified: what was found in mode verify, a row a call.
+    Args:
+        since: when the session began (seconds of the epoch).
+        mismatches: (test, words) of each call in mode script that asked something else than its take is
+            added here.
+        verified: what is found in mode verify is added here, a row a call.
     """
 
-    def __init__(self) -> None:
-        self._since = time.time()
+    def __init__(
+        self, since: float, mismatches: list[tuple[str, str]], verified: list[dict[str, Any]]
+    ) -> None:
+        self._since, self._mismatches, self._verified = since, mismatches, verified
         self._shared: dict[Path, Held] = {}
         self._ended: list[Held] = []
         self._passed: set[str] = set()
         self._failed: set[str] = set()
         self._untap: Callable[[], None] | None = None
-        self.notes: list[str] = []
-        self.mismatches: list[tuple[str, str]] = []
-        self.verified: list[dict[str, Any]] = []
 
     @property
     def shared(self) -> list[Recording]:
@@ -112,14 +111,15 @@ class Shelf:
         for held in ended:
             self._settle(held)
 
-    def end(self) -> None:
-        """End what is still open: the session was cut short."""
+    def end(self) -> list[str]:
+        """End what is still open, for the session was cut short; return what went wrong."""
         for held in list(self._shared.values()):
             self._end(held)
         try:
             self.settle(None, failed=False)
         except HarnessError as error:
-            self.notes.append(str(error))
+            return [str(error)]
+        return []
 
     def close(self) -> None:
         """Take the taps off."""
@@ -130,8 +130,8 @@ class Shelf:
         passed, failed = held.users & self._passed, held.users - self._passed
         recording = held.recording
         user = min(held.users, default="")
-        self.mismatches += [(user, words) for words in recording.mismatches]
-        self.verified += [_row(user, each) for each in recording.verified]
+        self._mismatches += [(user, words) for words in recording.mismatches]
+        self._verified += [_row(user, each) for each in recording.verified]
         recording.settle(passed=passed, failed=failed)
 
     def _held(self, case: Case, path: Path, settings: Any, playing: dict[str, Any], node: Any = None) -> Held:

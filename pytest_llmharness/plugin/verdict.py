@@ -52,7 +52,7 @@ def verdict_on(session: LLMSession, item: pytest.Item) -> Iterator[None]:
 
 def _settle(session: LLMSession, item: pytest.Item, *, failed: bool, quietly: bool = False) -> None:
     try:
-        session.shelf.settle(item if case_of(item) is not None else None, failed=failed)
+        session.settle(item, failed=failed)
     except HarnessError as error:
         if quietly:
             session.notes.append(str(error))
@@ -120,14 +120,14 @@ def _name_journal(item: pytest.Item, report: pytest.TestReport) -> None:
 
 def end_of_session(session: LLMSession, run: pytest.Session) -> None:
     """Hand the counts to the controller, or turn the exit status where it must not be 0."""
-    session.shelf.end()
+    session.end_cassettes()
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["llm_live_selected"] = session.live_selected
         output["llm_swallowed"] = session.swallowed
-        output["llm_notes"] = [*session.notes, *session.shelf.notes]
-        output["llm_mismatches"] = session.shelf.mismatches
-        output["llm_verified"] = session.shelf.verified
+        output["llm_notes"] = session.notes
+        output["llm_mismatches"] = session.mismatches
+        output["llm_verified"] = session.verified
         output["llm_without_engine"] = session.without_engine
         return
     if session.outcomes:
@@ -151,12 +151,12 @@ def say_at_the_end(session: LLMSession, reporter: pytest.TerminalReporter) -> No
         reporter.write_line(
             f"llmharness: {nodeid} had a cassette miss or a refused connection, and xfail hid it", red=True
         )
-    if session.shelf.mismatches or session.shelf.verified:
+    if session.mismatches or session.verified:
         from .findings import say_mismatches, say_verified
 
-        say_mismatches(session.shelf.mismatches, reporter)
-        say_verified(session.shelf.verified, reporter)
-    for note in (*session.notes, *session.shelf.notes):
+        say_mismatches(session.mismatches, reporter)
+        say_verified(session.verified, reporter)
+    for note in session.notes:
         reporter.write_line(f"llmharness: {note}", yellow=True)
     for reason in list(session.without_engine.values())[:1]:
         reporter.write_line(

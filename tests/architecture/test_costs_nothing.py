@@ -20,8 +20,6 @@ ALLOWED = {
     "pytest_llmharness.plugin.hookspecs",
     "pytest_llmharness.plugin.plan",
     "pytest_llmharness.plugin.session",
-    "pytest_llmharness.plugin.settings",
-    "pytest_llmharness.plugin.shelf",
     "pytest_llmharness.plugin.side_by_side",
     "pytest_llmharness.plugin.verdict",
 }

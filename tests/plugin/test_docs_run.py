@@ -131,6 +131,7 @@ def test_a_redactor_of_the_page_is_asked(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the page's code does not close its client
 def test_the_guide_goes_from_a_recording_to_another_prompt(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

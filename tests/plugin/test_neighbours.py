@@ -419,7 +419,7 @@ def test_a_test_that_takes_too_long_fails_once_and_the_next_replays(suite: Suite
 def test_ours(time):
     assert ask().startswith("call")
 
-@pytest.mark.llm_cassette
+@pytest.mark.llm_cassette(keep_failed=True)
 @pytest.mark.timeout(1, method="signal")
 def test_hangs():
     ask()
