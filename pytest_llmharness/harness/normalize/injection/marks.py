@@ -38,6 +38,13 @@ MARKS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
         ),
     ),
     (
+        "turn",
+        0.4,
+        re.compile(
+            r"(?m:^)#{1,6}[ \t]{0,8}(?i:system|developer)(?: (?i:prompt|message))?[ \t]{0,8}$", re.MULTILINE
+        ),
+    ),
+    (
         "unseen",
         0.4,
         re.compile(

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from ....domain.frozen import dataclass
-from .bearing import is_about, is_conditional, is_directed, is_of_others, is_refused, is_vague, reported_places
+from .bearing import (
+    is_about,
+    is_conditional,
+    is_directed,
+    is_of_others,
+    is_refused,
+    is_vague,
+    reported_places,
+)
 from .encoded import decoded
 from .grammar import Match, Matcher
 from .hit import Hit
