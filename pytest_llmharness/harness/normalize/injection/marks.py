@@ -48,10 +48,11 @@ MARKS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
         "unseen",
         0.4,
         re.compile(
-            r"(?i:display:[ ]?none|visibility:[ ]?hidden|font-size:[ ]?[01](?:px|pt)?\b|opacity:[ ]?0\b|color:[ ]?(?:white|#fff))"
-            r"|<(?:div|span|p)[ ]hidden>|\[hidden"
+            r"style=[\"'][^\"'>]{0,80}(?i:display:[ ]?none|visibility:[ ]?hidden|opacity:[ ]?0(?![.\d])"
+            r"|font-size:[ ]?[01](?![.\d])|(?<!-)color:[ ]?(?:white|#fff))"
         ),
     ),
+    ("unseen", 0.4, re.compile(r"<(?:div|span|p) hidden>")),
     (
         "forged",
         0.6,
