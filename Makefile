@@ -8,12 +8,13 @@ export LLMHARNESS_RUST := required
 # Without written bytecode pytest rewrites hypothesis anew in each of the runs inside the tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-core neighbours fuzz bench peers lint types golden core clean
+.PHONY: help demo test test-core agents neighbours fuzz bench peers lint types golden core clean
 
 help:
 	@echo "make demo    the example suite: replayed offline, then live on a real model server"
 	@echo "make test    the whole test suite"
 	@echo "make test-core  the tests of the core in Rust"
+	@echo "make agents  the tests of the adapters to LangGraph, AutoGen and CrewAI, each in an environment of its own"
 	@echo "make neighbours  other pytest plugins beside ours, each in an environment of its own (-j4: four at once)"
 	@echo "make fuzz    100,000 pairs for the schema engines, 10,000 behaviours of a model, every pair of kills"
 	@echo "make bench   every promised speed beside its named peer"
@@ -47,6 +48,18 @@ test: $(READY)
 
 test-core:
 	cd rust && cargo test --quiet -p llmharness-engine
+
+# Not with the other tests: LangSmith, which LangGraph brings along, costs every start of pytest a second.
+AGENTS := langgraph autogen crewai
+agents: $(READY) $(AGENTS:%=.cache/agents/%/.ready)
+	@for one in $(AGENTS); do echo "=== $$one"; \
+	  PYTHONPATH=$(CURDIR) .cache/agents/$$one/bin/python -m pytest -q -p no:langsmith_plugin tests/agents/test_$$one.py \
+	  || exit 1; done
+
+.cache/agents/%/.ready: tests/agents/%.txt
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --require-virtualenv --requirement $< pytest pytest-timeout jsonschema vcrpy
+	@touch $@
 
 NEIGHBOURS := $(patsubst tests/plugin/neighbours/%.txt,%,$(wildcard tests/plugin/neighbours/*.txt))
 neighbours: $(addprefix neighbour-,$(NEIGHBOURS))

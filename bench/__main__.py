@@ -9,7 +9,7 @@ from .row import HEAD
 
 TOPICS = (
     *("schema", "violations", "stream", "compile", "repair", "parsing"),
-    *("replay", "streams", "loop", "peers", "parts", "plugin_load"),
+    *("replay", "cassettes", "streams", "loop", "peers", "parts", "plugin_load"),
 )
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
+from pytest_llmharness.adapters.tools.workers import in_thread
+
 from pytest_llmharness import (
     Harness,
     HarnessConfig,
@@ -23,7 +25,6 @@ from pytest_llmharness import (
     ToolCall,
     tool,
 )
-from pytest_llmharness.adapters.tools.workers import in_thread
 
 from .row import Row, child_cpu_s, together
 

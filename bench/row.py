@@ -66,6 +66,32 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """A row that is no ratio of two times.
+
+    Args:
+        work: what was done.
+        peer: beside what.
+        figure: what came out.
+        target: what was to come out.
+        met: whether it did.
+    """
+
+    work: str
+    peer: str
+    figure: str
+    target: str
+    met: bool
+
+    def line(self) -> str:
+        """Return the row as text."""
+        what = f"{self.work:<36} {self.peer:<34}"
+        return (
+            f"{what} {'':>9} {'':>9} {self.figure:>14} {self.target:>10}  {'met' if self.met else 'NOT met'}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """A row that cannot be measured here.
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .adapters.clocks.system import SystemClock as SystemClock
     from .adapters.clocks.virtual import VirtualClock as VirtualClock
     from .adapters.executors.asyncio import AsyncioExecutor as AsyncioExecutor
+    from .adapters.providers.agent import AgentProvider as AgentProvider
     from .adapters.providers.scripted import ScriptedProvider as ScriptedProvider
     from .adapters.stores.memory_session_log import MemorySessionLog as MemorySessionLog
     from .adapters.stores.sqlite_session_log import SqliteSessionLog as SqliteSessionLog
@@ -50,10 +51,12 @@ if TYPE_CHECKING:
     from .schema import Verdict as Verdict
     from .schema import Violation as Violation
     from .wiring import Harness as Harness
+    from .wiring.governed import governed as governed
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AgentProvider": "adapters.providers.agent",
     "Approver": "ports.approver",
     "AsyncioExecutor": "adapters.executors.asyncio",
     "Cache": "ports.cache",
@@ -91,12 +94,14 @@ _HOMES = {
     "VirtualClock": "adapters.clocks.virtual",
     "coerce_json": "parsing",
     "fault": "domain.fault",
+    "governed": "wiring.governed",
     "idempotency_key": "harness.acting",
     "repair_json": "parsing",
     "tool": "adapters.tools.function",
 }
 
 __all__ = [
+    "AgentProvider",
     "Approver",
     "AsyncioExecutor",
     "Cache",
@@ -135,6 +140,7 @@ __all__ = [
     "__version__",
     "coerce_json",
     "fault",
+    "governed",
     "idempotency_key",
     "repair_json",
     "tool",

@@ -189,6 +189,12 @@ class CircuitOpen(ProviderUnavailable):
     retryable = False
 
 
+class AgentFailed(ProviderUnavailable):
+    """An agent that stands in the place of a model raised; its tools may have run by then."""
+
+    retryable = False
+
+
 class ProviderTimeout(ProviderError):
     """The call took longer than its timeout and was cancelled."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 ENGINES = ("auto", "embedded", "ollama", "llamacpp", "vllm", "sglang", "lmstudio", "openai")
-RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite")
+RECORD_MODES = ("none", "once", "new_episodes", "all", "rewrite", "changed", "verify", "script")
 NETWORK_GUARDS = ("scoped", "strict", "off")
 
 
@@ -53,8 +53,11 @@ OPTIONS = (
     Option(
         "llm_record_mode",
         "none",
-        "what cassettes record; any mode but none lets llm_cassette tests reach a model",
+        "what cassettes record; any mode but none and script lets llm_cassette tests reach a model",
         choices=RECORD_MODES,
+    ),
+    Option(
+        "llm_replay_speed", "0", "how fast cassettes answer: 0 at once, 1.0 as recorded, 2.0 twice as fast"
     ),
     Option(
         "llm_max_age",
@@ -107,8 +110,8 @@ OPTIONS = (
 MARKERS = (
     "llm_live(engine=None, models=None): the test wants a live model; it runs with --llm-live, replays "
     "where it has a cassette, and is skipped otherwise",
-    "llm_cassette(name=None, record_mode=None, match=None, max_age=None): record the test's model calls, or "
-    "replay them",
+    "llm_cassette(name=None, record_mode=None, scope='function', match=None, max_age=None, speed=None, "
+    "clock=None, rechunk=None, keep_failed=False): record the test's model calls, or replay them",
     "llm_allow_network(host, ...): hosts ('name', 'name:port') the test may connect to",
 )
 

@@ -17,6 +17,9 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from .redaction import is_secret_parameter, stable_url
 from .take import RecordedRequest
 
+MATCHING = 1
+"""How keys are computed; the header of a cassette tells it, and keys of another way are computed anew."""
+
 _PATH_SAFE = "/%:@!$&'()*+,;=~"
 _PLAIN_PATH = re.compile(rf"[\w.\-{re.escape('/:@!$&()*+,;=~')}]+", re.ASCII)
 _BOUNDARY = re.compile(rb"--([^\r\n]{1,70})\r\n")

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CassetteError
-from .fingerprint import json_body
+from .blobs import Blobs
+from .fingerprint import MATCHING, json_body
+from .journal import journals
 from .loading import Cassette
-from .native import FORMAT, render_file, render_take
+from .native import FORMAT, render_header
 from .redaction import Redactor
 from .storage import alone, read_text, refused, replace_file
 from .take import RecordedRequest, RecordedResponse, Take
-from .take_file import as_written
+from .take_file import as_written, document_of
 
 FORMS: Mapping[str, str] = {"native": ".json", "vcr": ".yaml", "vcr-json": ".json", "parsed-body": ".yaml"}
 """Each form and the usual suffix of its files."""
@@ -38,8 +40,9 @@ def write_cassette(cassette: Cassette, path: Path, form: str) -> None:
     """
     takes, redactor = list(cleaned(cassette, path)), Redactor()
     if form == "native":
-        metadata = {"format": FORMAT, **redactor.value(cassette.metadata)}
-        pieces = list(render_file({**metadata, "format": FORMAT}, map(render_take, takes)))
+        metadata = {**redactor.value(cassette.metadata), "format": FORMAT, "matching": MATCHING}
+        blobs = Blobs(path)
+        pieces = [render_header(metadata), *(document_of(take, blobs) for take in takes)]
     else:
         if any(not take.response.status for take in takes):
             raise CassetteError(
@@ -51,6 +54,7 @@ def write_cassette(cassette: Cassette, path: Path, form: str) -> None:
         pieces = [_foreign({"interactions": interactions, "version": 1}, path, form)]
     with alone(path):
         replace_file(path, pieces)
+    Blobs(path).sweep([path, *journals(path)])
 
 
 def cleaned(cassette: Cassette, path: Path) -> Iterable[Take]:

@@ -117,9 +117,14 @@ class TakeIndex:
         return (place for place, played in enumerate(self._played) if not played)
 
     @cached_property
-    def _alike(self) -> _Waiting:
+    def alike_keys(self) -> list[bytes]:
+        """What takes that differ in volatile parts only have in common, take by take."""
         # Made for the first request that has no equal take: a replay that has drifted nowhere needs none.
-        return _waiting([self.eyes.key(take.request) for take in self.takes])
+        return [self.eyes.key(take.request) for take in self.takes]
+
+    @cached_property
+    def _alike(self) -> _Waiting:
+        return _waiting(self.alike_keys)
 
     def _next(self, waiting: _Waiting, key: bytes, url: str) -> tuple[int, bytes] | None:
         place = self._unplayed_of(self._put_back.get(key, []))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,30 @@ from .taps import Taps
 
 _lock = threading.Lock()
 _taps = Taps()
+
+
+_held = 0
+
+
+def hold_taps() -> Callable[[], None]:
+    """Tap the stacks now, and leave them tapped until what this returns is called.
+
+    Between two cassettes the taps let everything through.
+    """
+    global _held  # noqa: PLW0603  # the taps are of the process
+    with _lock:
+        if not _held and not in_use:
+            _taps.on()
+        _held += 1
+    return _let_go
+
+
+def _let_go() -> None:
+    global _held  # noqa: PLW0603
+    with _lock:
+        _held -= 1
+        if not _held and not in_use:
+            _taps.off()
 
 
 @contextmanager
@@ -31,7 +55,7 @@ def answering(recording: Recording) -> Iterator[None]:
 
 def _begin(recording: Recording) -> list[Any]:
     with _lock:
-        if not in_use:
+        if not in_use and not _held:
             _taps.on()
         in_use.append(recording)
         return _taps.over()
@@ -40,6 +64,9 @@ def _begin(recording: Recording) -> list[Any]:
 def _end(recording: Recording, laid: list[Any]) -> None:
     with _lock:
         _taps.back(laid)
-        in_use[:] = [each for each in in_use if each is not recording]
-        if not in_use:
+        for place in reversed(range(len(in_use))):  # a cassette of a scope may be in use twice
+            if in_use[place] is recording:
+                del in_use[place]
+                break
+        if not in_use and not _held:
             _taps.off()

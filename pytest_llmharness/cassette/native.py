@@ -1,87 +1,83 @@
-"""Our own file format: indented JSON, raw unicode, bodies as the text they are.
+"""Our own file format: JSON documents one after the other, indented, raw unicode.
 
-    {"metadata": {"format": 2, "recorder": "pytest-llmharness 0.1.0", ...},
-     "interactions": [{"recorded_at": "2026-11-21T12:00:00Z", "client": "OpenAI/Python 3.52.0",
-                       "request": {method, url, headers, body}, "response": {...}}]}
-
-`recorded_at` and `client` may be missing. A response has status, headers, and `ms`, the
-milliseconds from the request to its head (to its end, where it came as one body). Then follows
-`body`, or for a stream `chunks`: one [ms, text] a line. `end` is there where it is not "done":
-"client_closed", "cut", "timeout" or "connect_error", and `error` where the client raised one. A call
-without an answer has neither status nor body.
-
-A body or chunk that is not UTF-8 is {"base64": "..."}; a header that came more than once is a
-list. But for the times, the bytes depend on nothing but the traffic and the metadata. Format 1 had
-no `ms`, `chunks`, `end` and `error`.
+The first document is the header, the others are one take each. `docs/cassette-format.md` is the
+specification, `docs/cassette.schema.json` its JSON Schema. But for the times, the bytes depend on
+nothing but the traffic and the header. Formats 1 and 2 were one document,
+`{"metadata": {...}, "interactions": [...]}`, and are still read.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .bodies import ReadBlob, body_members, piece, read_body, read_piece
 from .chunks import in_chunks
 from .take import DONE, ENDS, Headers, RecordedRequest, RecordedResponse, Take
 
-FORMAT = 2
-READABLE = (1, FORMAT)
+FORMAT = 3
+READABLE = (1, 2, FORMAT)
 
 
 def is_native(document: Mapping[str, Any]) -> bool:
-    """Whether a document is in this format, of whatever version."""
+    """Whether a document is a file in format 1 or 2, or claims to be."""
     metadata = document.get("metadata")
     return isinstance(metadata, dict) and "format" in metadata and "version" not in document
 
 
 def native_takes(document: Mapping[str, Any]) -> Iterator[Take]:
-    """Yield the takes of a document of this version of the format.
+    """Yield the takes of a document in format 1 or 2.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError: it does not have the format's shape.
     """
     for each in document["interactions"]:
-        asked, answered = each["request"], each["response"]
-        yield Take(
-            RecordedRequest(
-                asked["method"].upper(),
-                asked["url"],
-                read_headers(asked["headers"]),
-                _read_body(asked["body"]),
-            ),
-            _read_response(answered),
-            str(each.get("recorded_at", "")),
-            str(each.get("client", "")),
-        )
+        yield read_take(each, None)
 
 
-def render_take(take: Take) -> bytes:
-    """Return a take as it stands in the file, indented."""
+def read_take(found: Mapping[str, Any], read_blob: ReadBlob) -> Take:
+    """Return the take that a document is.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: it does not have the format's shape.
+    """
+    asked = found["request"]
+    request = RecordedRequest(
+        asked["method"].upper(), asked["url"], read_headers(asked["headers"]), read_body(asked, read_blob)
+    )
+    told = (str(found.get(name, "")) for name in ("recorded_at", "client", "test"))
+    return Take(request, read_response(found["response"], read_blob), *told)
+
+
+def render_header(metadata: Mapping[str, Any]) -> bytes:
+    """Return the header as it stands in the file, its format first."""
+    return _indented({"format": FORMAT, **metadata})
+
+
+def render_take(take: Take, key: str, blobs: dict[str, bytes]) -> bytes:
+    """Return a take as it stands in the file, its key on the second line.
+
+    Args:
+        take: the take, already without its secrets.
+        key: of its request.
+        blobs: the content that goes beside the file is added here, by name.
+    """
     asked, answered = take.request, take.response
-    known = {"recorded_at": take.recorded_at, "client": take.client}
+    known = {"test": take.test, "recorded_at": take.recorded_at, "client": take.client}
     document = {
+        "key": key,
         **{name: told for name, told in known.items() if told},
         "request": {
             "method": asked.method,
             "url": asked.url,
             "headers": _headers(asked.headers),
-            "body": _body(asked.body),
+            **body_members(asked.body, blobs),
         },
-        "response": _response(answered),
+        "response": _response(answered, blobs),
     }
-    rendered = _indented(document, "    ")
-    return rendered.replace(_CHUNKS, _chunk_lines(answered)) if answered.cuts else rendered
-
-
-def render_file(metadata: Mapping[str, Any], takes: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the pieces of a file that holds rendered takes."""
-    yield b'{\n  "metadata": ' + _indented(metadata, "  ") + b',\n  "interactions": ['
-    separator = b"\n    "
-    for take in takes:
-        yield separator + take
-        separator = b",\n    "
-    yield b"\n  ]\n}\n"
+    rendered = _indented(document)
+    return rendered.replace(_CHUNKS, _chunk_lines(answered, blobs)) if answered.cuts else rendered
 
 
 def read_headers(fields: Mapping[str, Any] | None) -> Headers:
@@ -93,7 +89,7 @@ def read_headers(fields: Mapping[str, Any] | None) -> Headers:
     )
 
 
-def _response(response: RecordedResponse) -> dict[str, Any]:
+def _response(response: RecordedResponse, blobs: dict[str, bytes]) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if response.status:
         told |= {"status": response.status, "headers": _headers(response.headers)}
@@ -102,7 +98,7 @@ def _response(response: RecordedResponse) -> dict[str, Any]:
     if response.cuts:
         told["chunks"] = None
     elif response.status:
-        told["body"] = _body(response.body)
+        told |= body_members(response.body, blobs)
     if response.end != DONE:
         told["end"] = response.end
     if response.error:
@@ -110,16 +106,21 @@ def _response(response: RecordedResponse) -> dict[str, Any]:
     return told
 
 
-_CHUNKS = b'\n        "chunks": null'
+_CHUNKS = b'\n    "chunks": null'
 """Where the chunks go: no text can hold it, for a line break in a text is not one in the file."""
 
 
-def _chunk_lines(response: RecordedResponse) -> bytes:
-    lines = (_compact([ms, _body(data)]) for ms, data in response.chunks)
-    return b'\n        "chunks": [\n          ' + b",\n          ".join(lines) + b"\n        ]"
+def _chunk_lines(response: RecordedResponse, blobs: dict[str, bytes]) -> bytes:
+    lines = (_compact([ms, piece(data, blobs)]) for ms, data in response.chunks)
+    return b'\n    "chunks": [\n      ' + b",\n      ".join(lines) + b"\n    ]"
 
 
-def _read_response(found: Mapping[str, Any]) -> RecordedResponse:
+def read_response(found: Mapping[str, Any], read_blob: ReadBlob) -> RecordedResponse:
+    """Return the response that a part of a document is.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: it does not have the format's shape.
+    """
     end, start_ms = found.get("end", DONE), found.get("ms")
     if end not in ENDS:
         raise ValueError(f"{end!r} is no end of an answer")
@@ -132,8 +133,8 @@ def _read_response(found: Mapping[str, Any]) -> RecordedResponse:
         return RecordedResponse(0, start_ms=start_ms, end=end, error=error)
     status, headers = found["status"], read_headers(found["headers"])
     if "chunks" not in found:
-        return RecordedResponse(status, headers, _read_body(found["body"]), start_ms, (), end, error)
-    chunks = [(float(ms), _read_body(data)) for ms, data in found["chunks"]]
+        return RecordedResponse(status, headers, read_body(found, read_blob), start_ms, (), end, error)
+    chunks = [(float(ms), read_piece(data, read_blob)) for ms, data in found["chunks"]]
     return in_chunks(RecordedResponse(status, headers, b"", start_ms, (), end, error), chunks)
 
 
@@ -141,23 +142,8 @@ def _headers(headers: Headers) -> dict[str, str | list[str]]:
     return {name: values[0] if len(values) == 1 else values for name, values in headers.lists().items()}
 
 
-def _body(body: bytes) -> str | dict[str, str]:
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(body).decode()}
-
-
-def _read_body(body: Any) -> bytes:
-    if isinstance(body, dict):
-        return base64.b64decode(body["base64"], validate=True)
-    encoded: bytes = body.encode()
-    return encoded
-
-
-def _indented(value: Any, prefix: str) -> bytes:
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    return _utf8(text.replace("\n", f"\n{prefix}"))
+def _indented(value: Any) -> bytes:
+    return _utf8(json.dumps(value, indent=2, ensure_ascii=False, default=str)) + b"\n"
 
 
 def _compact(value: Any) -> bytes:

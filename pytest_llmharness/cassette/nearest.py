@@ -29,25 +29,30 @@ class Neighbours:
 
     def __init__(self, index: TakeIndex) -> None:
         self._index = index
-        self._by_beginning: dict[tuple[str, bytes], list[int]] = {}
+        self._by_beginning: dict[tuple[str, bytes, int | None], list[int]] = {}
         self._equal: dict[bytes, int] = {}
-        for place, take in enumerate(index.takes):
-            self._equal.setdefault(index.eyes.key(take.request), place)
-            kind = _kind(take.request)
-            for beginning in index.eyes.prefixes(take.request) or (b"",):
-                self._by_beginning.setdefault((kind, beginning), []).append(place)
+        for place, (take, key) in enumerate(zip(index.takes, index.alike_keys, strict=True)):
+            self._equal.setdefault(key, place)
+            kind, beginnings = _kind(take.request), self._beginnings(take.request)
+            for beginning in beginnings:
+                for length in (len(beginnings), None):
+                    self._by_beginning.setdefault((kind, beginning, length), []).append(place)
 
     def nearest(self, request: RecordedRequest) -> int | None:
         """Return the place of the nearest take, or None where none goes to the same endpoint."""
         equal = self._equal.get(self._index.eyes.key(request))
         if equal is not None:
             return equal
-        kind = _kind(request)
-        for beginning in reversed(self._index.eyes.prefixes(request) or [b""]):
-            places = self._by_beginning.get((kind, beginning))
-            if places:
-                return self._closest(request, places)
+        kind, beginnings = _kind(request), self._beginnings(request)
+        for beginning in reversed(beginnings):
+            for length in (len(beginnings), None):  # one with as many turns before any other
+                places = self._by_beginning.get((kind, beginning, length))
+                if places:
+                    return self._closest(request, places)
         return None
+
+    def _beginnings(self, request: RecordedRequest) -> list[bytes]:
+        return self._index.eyes.prefixes(request) or [b""]
 
     def _closest(self, request: RecordedRequest, places: Sequence[int]) -> int:
         # A test asks in the order it was recorded in: what has not been played yet is likely meant.

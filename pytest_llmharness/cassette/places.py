@@ -35,6 +35,8 @@ PLACES = (
     Place("httpx", "AsyncHTTPTransport", "handle_async_request", "async"),
     Place("httpx2", "HTTPTransport", "handle_request", "sync"),
     Place("httpx2", "AsyncHTTPTransport", "handle_async_request", "async"),
+    Place("httpx", "_transports.default", "create_ssl_context", "tls"),
+    Place("httpx2", "_transports.default", "create_ssl_context", "tls"),
     Place("httpcore", "ConnectionPool", "handle_request", "bare"),
     Place("httpcore", "AsyncConnectionPool", "handle_async_request", "bare"),
     Place("httpcore2", "ConnectionPool", "handle_request", "bare"),
@@ -69,6 +71,12 @@ def _async(_trip: Trip, place: Place, _owner: Any, original: Any) -> Any:
     from .transports import async_transport
 
     return async_transport(sys.modules[place.stack], original)
+
+
+def _tls(_trip: Trip, _place: Place, _owner: Any, original: Any) -> Any:
+    from .deferred_tls import deferring
+
+    return deferring(original)
 
 
 def _connector(_trip: Trip, place: Place, _owner: Any, original: Any) -> Any:
@@ -153,6 +161,7 @@ def _birth(trip: Trip, place: Place, owner: Any, original: Any) -> Any:
 MAKERS: dict[str, Callable[[Trip, Place, Any, Any], Any]] = {
     "sync": _sync,
     "async": _async,
+    "tls": _tls,
     "connector": _connector,
     "bare": _bare,
     "uncovered": _uncovered,

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import CassetteMiss, ConfigError
 from ..ports.clock import Clock
 from .take import CLIENT_CLOSED, CONNECT_ERROR, CUT, DONE, TIMEOUT, RecordedResponse
+from .tape import Tape
 
 
 class Pace:
@@ -31,7 +32,7 @@ class Pace:
                 where="use_cassette(speed=...)",
                 fix="use 0 for at once, 1.0 for the recorded pace",
             )
-        self._clock = clock
+        self.clock = clock
         self.now: Callable[[], float] = time.perf_counter if clock is None else clock.now
 
     def wait(self, began: float, ms: float) -> None:
@@ -46,19 +47,19 @@ class Pace:
         if left_s > 0:
             import asyncio
 
-            await (asyncio.sleep(left_s) if self._clock is None else self._clock.sleep(left_s))
+            await (asyncio.sleep(left_s) if self.clock is None else self.clock.sleep(left_s))
 
     def _left_s(self, began: float, ms: float) -> float:
         return began + ms / 1e3 / self.speed - self.now() if self.speed else 0.0
 
     def _sleep(self, seconds: float) -> None:
-        if self._clock is None:
+        if self.clock is None:
             time.sleep(seconds)
             return
-        advance = getattr(self._clock, "advance", None)
+        advance = getattr(self.clock, "advance", None)
         if advance is None:
             raise ConfigError(
-                f"a {type(self._clock).__name__} cannot pass the time of a client that is not async",
+                f"a {type(self.clock).__name__} cannot pass the time of a client that is not async",
                 where="use_cassette(clock=...)",
                 fix="use VirtualClock(), which has `advance(seconds)`, or no clock",
             )
@@ -71,12 +72,14 @@ class Playback:
     Attributes:
         response: what is played.
         chunks: (ms, bytes) in order.
+        beside: where a live answer is to be noted that is asked for beside this one, else None.
     """
 
     def __init__(
         self, response: RecordedResponse, pace: Pace, miss: Callable[[RecordedResponse], CassetteMiss]
     ) -> None:
         self.response = response
+        self.beside: Tape | None = None
         self._pace, self._miss = pace, miss
         self._began = pace.now() if pace.speed else 0.0
 

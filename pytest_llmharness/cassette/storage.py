@@ -43,6 +43,23 @@ def read_text(path: Path) -> str | None:
         raise broken(path, f"is not UTF-8 text at byte {error.start}", line=line) from error
 
 
+def begins(path: Path, count: int) -> bytes | None:
+    """Return the first bytes of the file, so many or all there are, or None where there is no file.
+
+    Raises:
+        CassetteError: it is no regular file, or cannot be read.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise broken(path, "is not a regular file")
+        with path.open("rb") as file:
+            return file.read(count)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise broken(path, f"cannot be read: {error.strerror or repr(error)}") from error
+
+
 def check_writable(path: Path) -> None:
     """Refuse before the first paid call what could not be written after it.
 
@@ -51,12 +68,12 @@ def check_writable(path: Path) -> None:
     """
     target = _target(path)
     if os.path.exists(target) and not os.access(target, os.W_OK):  # this one never raises
-        raise _unwritable(path, "the file is read-only")
+        raise unwritable(path, "the file is read-only")
     folder = target.parent
     while not os.path.exists(folder):
         folder = folder.parent
     if not os.access(folder, os.W_OK | os.X_OK) or not folder.is_dir():
-        raise _unwritable(path, f"{folder} is not a folder that can be written")
+        raise unwritable(path, f"{folder} is not a folder that can be written")
 
 
 def signature(path: Path) -> Signature:
@@ -87,7 +104,7 @@ def alone(path: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY) if fcntl else None
     except OSError as error:
-        raise _unwritable(path, error.strerror or repr(error)) from error
+        raise unwritable(path, error.strerror or repr(error)) from error
     if descriptor is None:
         yield
         return
@@ -104,6 +121,9 @@ def alone(path: Path) -> Iterator[None]:
 def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
     """Put new content in place of the file, at once: readers see the old or the new one.
 
+    It is handed to the system, which keeps it whatever becomes of this process; `force` keeps it
+    through a loss of power.
+
     Raises:
         CassetteError: it cannot be written; the file is left as it was.
     """
@@ -116,10 +136,20 @@ def replace_file(path: Path, pieces: Iterable[bytes]) -> None:
             shutil.copymode(target, temporary)
         temporary.replace(target)
     except OSError as error:
-        raise _unwritable(path, error.strerror or repr(error)) from error
+        raise unwritable(path, error.strerror or repr(error)) from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def force(path: Path) -> None:
+    """Have the file on the disk before going on: done once, when a recording has ended."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def broken(path: Path, why: str, *, line: int | None = None) -> CassetteError:
@@ -141,7 +171,8 @@ def refused(path: Path, number: int, why: str) -> CassetteError:
     )
 
 
-def _unwritable(path: Path, why: str) -> CassetteError:
+def unwritable(path: Path, why: str) -> CassetteError:
+    """Return the error for a file that cannot be written."""
     return CassetteError(
         f"the cassette {path.name} cannot be written: {why}",
         where=str(path),

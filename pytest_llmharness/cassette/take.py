@@ -116,12 +116,14 @@ class Take:
 
     Attributes:
         request: what was asked.
-        response: what came back.
+        response: how it was answered.
         recorded_at: when, as an ISO time in UTC; "" where that is not known.
         client: which SDK asked, e.g. "OpenAI/Python 3.52.0"; "" where that is not known.
+        test: the id of the test that asked, in a file that several tests share; else "".
     """
 
     request: RecordedRequest
     response: RecordedResponse
     recorded_at: str = ""
     client: str = ""
+    test: str = ""

@@ -5,9 +5,9 @@ What a client reads passes through while it is noted; nothing waits for the end 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
-from functools import cache, wraps
+from functools import cache, partial, wraps
 from typing import Any
 
 from .in_use import current
@@ -31,6 +31,8 @@ def sync_transport(module: Any, real: Any) -> Any:
         asked = _asked(request, request.read())
         playback = recording.play(asked)
         if playback is not None:
+            if playback.beside is not None:
+                _ask_beside(module, partial(real, transport, request), playback.beside)
             playback.wait(playback.response.start_ms)
             return _replayed(module, playback, replay)
         tape = recording.begin(asked)
@@ -65,6 +67,8 @@ def async_transport(module: Any, real: Any) -> Any:
         asked = _asked(request, await request.aread())
         playback = recording.play(asked)
         if playback is not None:
+            if playback.beside is not None:
+                await _ask_beside_async(module, partial(real, transport, request), playback.beside)
             await playback.wait_async(playback.response.start_ms)
             return _replayed(module, playback, replay)
         tape = recording.begin(asked)
@@ -159,6 +163,41 @@ def _async_streams(module: Any) -> tuple[Any, Any]:
             _end(module, self._playback)
 
     return Tee, Replay
+
+
+def _ask_beside(module: Any, send: Callable[[], Any], tape: Tape) -> None:
+    """Make the call that its take answers, for the tape alone; what fails is what it finds."""
+    token = inside.set(True)
+    try:
+        response = send()
+        tape.answered(response.status_code, _headers(response.headers))
+        try:
+            for chunk in response.stream:
+                tape.chunk(chunk)
+        finally:
+            response.stream.close()
+        tape.end()
+    except module.TransportError as error:
+        _failed(module, tape, error)
+    finally:
+        inside.reset(token)
+
+
+async def _ask_beside_async(module: Any, send: Callable[[], Any], tape: Tape) -> None:
+    token = inside.set(True)
+    try:
+        response = await send()
+        tape.answered(response.status_code, _headers(response.headers))
+        try:
+            async for chunk in response.stream:
+                tape.chunk(chunk)
+        finally:
+            await response.stream.aclose()
+        tape.end()
+    except module.TransportError as error:
+        _failed(module, tape, error)
+    finally:
+        inside.reset(token)
 
 
 def _asked(request: Any, body: bytes) -> RecordedRequest:

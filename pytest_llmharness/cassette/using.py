@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,11 @@ from ..domain.record_mode import RecordMode
 from ..errors import CassetteError, CassetteMiss, ConfigError
 from ..ports.clock import Clock
 from .chunks import Rechunk
-from .loading import load_if_there
+from .journal import left_behind
+from .loading import load_if_there, recovered
 from .match import Match, Rules
 from .playback import Pace
-from .recording import Recording
+from .recording import Holding, Recording
 from .storage import AGAIN, check_writable, signature
 
 
@@ -49,9 +50,13 @@ def use_cassette(
     Args:
         path: the file; new files are JSON whatever their suffix.
         record_mode: "none" answers from the file only; "once" records a file that is not there
-            and then plays it; "new_episodes" plays what is there and adds what is not; "all" and
-            "rewrite" play nothing and replace the file with the first call they record. What
-            another process has written to the file since the block began is always kept.
+            and then plays it; "new_episodes" plays what is there and adds what is not; "all" plays
+            nothing and replaces the takes of each request that is made; "rewrite" plays nothing and
+            replaces the file; "changed" plays what fits, records what does not, and in the end drops
+            what was not asked for; "verify" asks the model too and compares the shapes of the
+            answers, and writes nothing; "script" gives the n-th call the n-th take and notes what
+            does not fit. What another process has written to the file since the block began is
+            always kept.
         metadata: kept in a file that is written, e.g. engine, dialect, model, base_url.
         miss: the class to raise for a request that nothing answers.
         fix: the command that a miss offers, or what returns it; by default this call with
@@ -67,7 +72,7 @@ def use_cassette(
 
     Returns:
         A context manager of the recording: `.played`, `.recorded`, `.misses`, `.requested_waits`,
-        `.fault(...)`, `.replay(...)`, `.metadata`, `.path`.
+        `.mismatches`, `.verified`, `.fault(...)`, `.replay(...)`, `.metadata`, `.path`.
 
     Raises:
         ConfigError: the record mode, the speed, the way to cut or a rule of `match` is not valid.
@@ -75,19 +80,21 @@ def use_cassette(
         CassetteMiss: in the block, by a call that no take answers. A missing file is no error
             until then.
     """
-    settings = _Settings(metadata, miss, fix, speed, clock, rechunk, Match.of(match))
+    settings = Settings(metadata, miss, fix, speed, clock, rechunk, Match.of(match))
     return _Block(_in_use(Path(path), record_mode, settings))
 
 
 @dataclass(frozen=True)
-class _Settings:
-    metadata: Mapping[str, Any] | None
-    miss: type[CassetteMiss]
-    fix: str | Callable[[], str] | None
-    speed: float | None
-    clock: Clock | None
-    rechunk: str | None
-    match: Match
+class Settings:
+    """What `use_cassette` is told beside the path and the mode."""
+
+    metadata: Mapping[str, Any] | None = None
+    miss: type[CassetteMiss] = CassetteMiss
+    fix: str | Callable[[], str] | None = None
+    speed: float | None = None
+    clock: Clock | None = None
+    rechunk: str | None = None
+    match: Match | None = None
 
 
 class _Block(AbstractContextManager[Recording]):
@@ -104,7 +111,7 @@ class _Block(AbstractContextManager[Recording]):
 
 
 @contextmanager
-def _in_use(path: Path, record_mode: str, settings: _Settings) -> Iterator[Recording]:
+def _in_use(path: Path, record_mode: str, settings: Settings) -> Iterator[Recording]:
     recording = _open(path, _mode(record_mode), settings)
     from .interception import answering
 
@@ -117,7 +124,20 @@ def _in_use(path: Path, record_mode: str, settings: _Settings) -> Iterator[Recor
     recording.close()
 
 
-def _open(path: Path, mode: RecordMode, settings: _Settings) -> Recording:
+def hold_cassette(path: Path, record_mode: str, settings: Settings, holding: Holding) -> Recording:
+    """Open a cassette whose takes wait for a verdict: for `answering`, then `close`, then `settle`.
+
+    Raises:
+        ConfigError, CassetteError: as `use_cassette`.
+    """
+    mode = _mode(record_mode)
+    if not mode.writes:
+        return _open(path, mode, settings, holding)
+    left = tuple(left_behind(path)) if mode.plays else ()
+    return _open(path, mode, settings, replace(holding, left=left))
+
+
+def _open(path: Path, mode: RecordMode, settings: Settings, holding: Holding | None = None) -> Recording:
     fix = settings.fix
     pace = Pace(settings.speed, settings.clock)
     rechunk = None if settings.rechunk is None else Rechunk(settings.rechunk)
@@ -141,6 +161,8 @@ def _open(path: Path, mode: RecordMode, settings: _Settings) -> Recording:
         pace=pace,
         rechunk=rechunk,
         match=settings.match,
+        holding=holding,
+        recovered=[take for each in holding.left for take in recovered(each.path)] if holding else (),
     )
     if recording.records:
         check_writable(path)

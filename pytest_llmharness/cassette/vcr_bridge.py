@@ -98,7 +98,11 @@ class RoutedCassette(Cassette):  # type: ignore[misc]  # vcrpy has no types
             call.asked = True
             if call.recording is not None:
                 call.playback = call.recording.play(call.request)
-                call.tape = call.recording.begin(call.request) if call.playback is None else None
+                call.tape = call.playback.beside if call.playback is not None else None
+                if call.playback is None:
+                    call.tape = call.recording.begin(call.request)
+                elif call.tape is not None:  # asked beside a take: the live answer goes to the client
+                    call.playback = None
         return call.playback is not None
 
     def play_response(self, request: Request) -> dict[str, Any]:

@@ -21,6 +21,14 @@ def parser() -> argparse.ArgumentParser:
         "cassette", help="list, read, compare, check and mend cassettes", epilog=_CODES
     )
     _cassette_commands(cassette.add_subparsers(required=True, metavar="COMMAND"))
+    init = _command(
+        commands,
+        "init",
+        "beginning",
+        "write a first test, ini keys and the .gitattributes line for cassettes",
+    )
+    init.add_argument("path", nargs="?", default=".", metavar="PATH", help="the project's folder")
+    init.add_argument("--dry-run", action="store_true", help="only say what it would do")
     doctor = _command(commands, "doctor", "doctor", "say what is installed, and what is missing for what")
     doctor.add_argument(
         "--no-engines", action="store_true", help="do not ask which engines answer on loopback"
@@ -57,6 +65,10 @@ def _cassette_commands(commands: Any) -> None:
     )
     _age(prune)
     prune.add_argument("--yes", action="store_true", help="delete them; without it they are only listed")
+    promote = _command(
+        commands, "promote", "promoting", "put what a failed or killed test recorded into its cassette"
+    )
+    promote.add_argument("paths", nargs="+", metavar="PATH", help="journals: files *.failed or *.journal")
     convert = _paths(
         _command(commands, "convert", "converting", "write cassettes in another form"), needed=True
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..cassette import Cassette, Take
@@ -41,7 +41,7 @@ def run(given: Namespace, screen: Screen) -> bool:
     return bool(rows)
 
 
-def _pairs(old: list[Take], new: list[Take]) -> Iterator[tuple[int | None, int | None]]:
+def _pairs(old: Sequence[Take], new: Sequence[Take]) -> Iterator[tuple[int | None, int | None]]:
     waiting: dict[bytes, list[int]] = {}
     for number, take in enumerate(new):
         waiting.setdefault(request_key(take.request), []).append(number)

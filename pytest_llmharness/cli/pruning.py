@@ -8,6 +8,8 @@ from pathlib import Path
 
 from ..cassette import Cassette
 from ..cassette.age import parse_age
+from ..cassette.blobs import Blobs
+from ..cassette.journal import journals
 from ..errors import CassetteError
 from .checking import gone
 from .files import cassette_files, readable
@@ -38,10 +40,13 @@ def run(given: Namespace, screen: Screen) -> bool:
 def _delete(file: Path) -> None:
     try:
         file.unlink()
+        for beside in journals(file):
+            beside.unlink()
     except OSError as error:
         raise CassetteError(
             f"{file.name} cannot be deleted: {error.strerror}", where=str(file), fix=f"rm {file}"
         ) from error
+    Blobs(file).sweep([])
     with suppress(OSError):  # the first that is not empty ends it
         for folder in file.parents:
             if folder.name == "cassettes":

@@ -11,11 +11,12 @@ from ..domain.frozen import dataclass
 from ..domain.result import FailureReason
 from ..domain.tool import ToolCall, ToolSpec
 from .admitted import Admitted
+from .admitting import Admitting, Pending
 from .chaining import waits_for
 from .constrain import Toolbox
 from .early import EarlyCalls, same
 from .foreign import said
-from .gate.budgets import Account, Charge
+from .gate.budgets import Charge
 from .journal import Journal, ended
 from .parts import Parts
 from .received import is_json, whole
@@ -52,9 +53,9 @@ class Acting:
 
     def __init__(self, parts: Parts, journal: Journal, toolbox: Toolbox) -> None:
         self._parts, self._journal, self._toolbox = parts, journal, toolbox
-        allowances = () if parts.gate is None else parts.gate.allowances
-        spent = journal.state.charges
-        self._account = Account(allowances, clock=parts.clock, history=spent) if allowances else None
+        self._admitting = Admitting(
+            toolbox, journal, guardrails=parts.guardrails, gate=parts.gate, clock=parts.clock
+        )
         self._slots: asyncio.Semaphore | None = None
         self.early: EarlyCalls | None = None
         if journal.listened and parts.config.early_tools:
@@ -107,33 +108,11 @@ class Acting:
         return judged
 
     async def _judged(self, position: int, call: ToolCall) -> Admitted | Halt | Refusal:
-        parts = self._parts
-        if parts.guardrails is not None:
-            call, hits = parts.guardrails.call(call)
-            if hits and parts.guardrails.action == "block":
-                why = "the arguments hold a blocked word; leave it out"
-                return Refusal("guardrails", "blocked_word", why)
-        charge = self._toolbox.admit(call)
-        if isinstance(charge, Refusal):
-            return charge
-        spec = self._toolbox.spec(call.name)
-        if parts.gate is None:
-            return Admitted(position, call, spec, charge, charge)
-        session_id = self._journal.state.session_id
-        decision = await parts.gate.decide(call, spec, session_id=session_id, account=self._account)
-        if self._journal.observed:
-            await self._journal.tell(EventKind.GATE, **decision.facts)
-        if decision.verdict != "run":
-            self._toolbox.release(charge)
-        if decision.verdict == "pending":
-            return Halt(
-                FailureReason.PENDING_APPROVAL,
-                decision.reason,
-                f"answer {decision.ticket}, then resume the session",
-            )
-        if decision.refusal is not None:
-            return decision.refusal
-        return Admitted(position, decision.call, spec, decision.charge or charge, charge)
+        judged = await self._admitting.judge(position, call, self._journal.state.session_id)
+        if isinstance(judged, Pending):
+            what_to_do = f"answer {judged.ticket}, then resume the session"
+            return Halt(FailureReason.PENDING_APPROVAL, judged.reason, what_to_do)
+        return judged
 
     async def _early(self, position: int, call: ToolCall) -> Admitted | None:
         """Admit a call before its answer has ended, where it only reads and nothing speaks against it."""
@@ -146,7 +125,7 @@ class Acting:
         if not isinstance(judged, Admitted):
             return None  # what is refused is refused again, and answered, when the answer is there
         if not same(judged.call, call):
-            self._give_back(judged)
+            self._admitting.give_back(judged)
             return None
         return judged
 
@@ -166,15 +145,8 @@ class Acting:
             free = [one for one in free if one not in held]
         for one in admitted:
             if one not in free:
-                self._give_back(one)
+                self._admitting.give_back(one)
         return free
-
-    def _give_back(self, one: Admitted) -> None:
-        """Take an admitted call that is not made off the quotas and budgets."""
-        if one.quota is not None:
-            self._toolbox.release(one.quota)
-        if self._account is not None and one.charge is not one.quota:
-            self._account.release(one.charge)
 
     # --- the effect ---
 
@@ -218,7 +190,7 @@ class Acting:
         if failed is None:
             await self._run(one)
             return
-        self._give_back(one)
+        self._admitting.give_back(one)
         why = f"{one.call.name} comes after {failed}, and that failed; it was not called"
         await self._refuse(one.position, one.call, Refusal("constrain", "after", why))
 

@@ -7,22 +7,29 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from ..errors import CassetteError
 from .plan import Plan, plan
+from .settings import MARKED, CassetteSettings, check_mark
 
 _CASE: pytest.StashKey[Case] = pytest.StashKey()
 _MARKERS = {
     "llm_live": ("engine", "models"),
-    "llm_cassette": ("name", "record_mode", "match", "max_age"),
+    "llm_cassette": MARKED,
     "llm_allow_network": (),
 }
+
+
+class Before(NamedTuple):
+    """What a recording had counted before a test began to use it: other tests may share it."""
+
+    played: int = 0
+    recorded: int = 0
+    misses: int = 0
 
 
 class Case:
@@ -39,15 +46,14 @@ class Case:
         self.models: tuple[str, ...] = as_models(live.kwargs.get("models")) if live else ()
         self.model: str | None = _parameter(item, "_llm_model")
         self.cassette_marked = cassette is not None or "llm_cassette" in names
-        wanted = cassette.kwargs if cassette else {}
-        self.record_mode: str = record_mode or wanted.get("record_mode") or "none"
-        self.matches = [mark.kwargs.get("match") for mark in item.iter_markers("llm_cassette")][::-1]
-        self.max_age: str | None = wanted.get("max_age")
-        self.cassette_path = cassette_path(item, wanted.get("name"), self.model)
+        self.settings = CassetteSettings.of(item)
+        self.record_mode: str = record_mode or self.settings.record_mode or "none"
+        self.cassette_path = cassette_path(item, self.settings.name, self.model, self.settings.scope)
         self._live_allowed = live_allowed
         self._decided: Plan | None = None
         self.recording: Any = None
         self.expired: CassetteError | None = None
+        self.before = Before()
 
     @property
     def plan(self) -> Plan:
@@ -63,23 +69,13 @@ class Case:
     def begin(self) -> None:
         """Decide now: the cassette may have come since collection, and may come while the test runs."""
         self._decided = self.recording = self.expired = None
+        self.before = Before()
         self._decided = self.plan
 
 
-def shared_cassettes(cases: Iterable[Case]) -> Iterator[tuple[Case, str]]:
-    """Yield each test that would write anew what another one has written, with what to say."""
-    owners: dict[Path, Case] = {}
-    for case in cases:
-        if case.plan.means != "record" or case.record_mode not in ("all", "rewrite"):
-            continue
-        owner = owners.setdefault(case.cassette_path, case)
-        if owner.item.nodeid != case.item.nodeid:
-            yield (
-                case,
-                f"two tests would write {case.cassette_path} anew, the second without the takes of the "
-                f"first: {owner.item.nodeid} and {case.item.nodeid}; leave out name= in their llm_cassette "
-                "marks, or delete the file and use --llm-record-mode=new_episodes",
-            )
+def counted(recording: Any) -> Before:
+    """Return what a recording has counted by now."""
+    return Before(recording.played, recording.recorded, len(recording.misses))
 
 
 def is_ours(item: pytest.Item) -> bool:
@@ -125,20 +121,12 @@ def _check(mark: pytest.Mark, item: pytest.Item) -> None:
         what = f"argument {unknown[0]!r}" if unknown else f"positional argument {mark.args[0]!r}"
         takes = ", ".join(f"{name}=" for name in known) or "hosts as strings"
         raise pytest.UsageError(f"{item.nodeid}: the marker {mark.name} takes no {what}; it takes {takes}")
-    mode = mark.kwargs.get("record_mode")
-    if mode is not None and mode not in _record_modes():
-        valid = ", ".join(_record_modes())
-        raise pytest.UsageError(f"{item.nodeid}: record_mode={mode!r} is no record mode; use one of {valid}")
+    if mark.name == "llm_cassette" and (wrong := check_mark(mark)) is not None:
+        raise pytest.UsageError(f"{item.nodeid}: {wrong}")
     if mark.kwargs.get("match") is not None or mark.kwargs.get("max_age") is not None:
         from .cassette_rules import check_marker
 
         check_marker(mark, item.nodeid)
-
-
-def _record_modes() -> tuple[str, ...]:
-    from ..options import RECORD_MODES
-
-    return RECORD_MODES
 
 
 def as_models(value: Any) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ PYTEST_DONT_REWRITE (no assertions here, so a cold start need not rewrite it).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,8 +17,6 @@ from ..cassette.age import parse_age, recorded_at
 from ..errors import CassetteError, ConfigError
 from .case import Case
 from .commands import record_command
-
-_KEYS = ("match", "max_age")
 
 
 @dataclass(frozen=True)
@@ -34,22 +32,18 @@ class Rules:
     max_age: str = ""
 
 
-def rules_of(case: Case, settings: Mapping[str, Any], given: Any) -> Rules:
-    """Add up the rules: ini, then the `llm_cassette_config` fixture, then markers from outside in.
+def rules_of(case: Case, settings: Mapping[str, Any], configured: Iterable[Mapping[str, Any]]) -> Rules:
+    """Add up the rules: ini, then each `llm_cassette_config`, then markers, all from outside in.
 
     Raises:
-        ConfigError: the fixture or the ini file says something that is not valid.
+        ConfigError: a fixture or the ini file says something that is not valid.
     """
-    if not isinstance(given, Mapping) or set(given) - set(_KEYS):
-        raise ConfigError(
-            f"llm_cassette_config is {given!r}",
-            where=case.item.nodeid,
-            fix=f"let the fixture return a dict with some of {', '.join(_KEYS)}",
-        )
-    match = match_of(settings).with_rules(given.get("match"))
-    for each in case.matches:
+    match, max_age = match_of(settings), settings["llm_max_age"]
+    for given in configured:
+        match, max_age = match.with_rules(given.get("match")), given.get("max_age") or max_age
+    for each in case.settings.matches:
         match = match.with_rules(each)
-    return Rules(match, case.max_age or given.get("max_age") or settings["llm_max_age"])
+    return Rules(match, case.settings.playing.get("max_age") or max_age)
 
 
 def match_of(settings: Mapping[str, Any]) -> Match:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,22 +32,25 @@ def _llm_model(request: pytest.FixtureRequest) -> str | None:
 
 @pytest.fixture(scope="session")
 def llm_cassette_config() -> dict[str, Any]:
-    """What cassettes are told: override it, at any scope, with `match` and `max_age`.
+    """How cassettes are matched and played, for many tests: override it and return e.g. {"max_age": "30d"}.
 
-    An override that asks for `llm_cassette_config` gets what the level above says.
+    Every override from the session down to the class counts, the nearest first; a test's own marker
+    counts before all of them.
     """
     return {}
 
 
 @pytest.fixture
-def llm_cassette(request: pytest.FixtureRequest, llm_cassette_config: Any) -> Iterator[Any]:
+def llm_cassette(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Record or replay the test's model calls; None where the test runs live.
 
     The recording has `.path`, `.played` and `.recorded` (counts) and `.metadata`.
     """
+    from .settings import configured
+
     session = session_of(request.config)
     _after_other_recorders(request)
-    with session.cassette(session.case(request.node), llm_cassette_config) as recording:
+    with session.cassette(session.case(request.node), partial(configured, request)) as recording:
         yield recording
 
 

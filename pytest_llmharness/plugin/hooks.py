@@ -13,7 +13,7 @@ import pytest
 from ..options import MARKERS, OPTIONS, Option
 from .session import close_session, open_session, session_of
 from .side_by_side import parametrize_models
-from .verdict import end_of_phase, end_of_report, end_of_session, say_at_the_end, with_verdict
+from .verdict import end_of_phase, end_of_report, end_of_session, say_at_the_end, verdict_on, with_verdict
 
 _INI_TYPES: dict[str, Any] = {"flag": "bool", "value": "string", "list": "linelist"}
 _ACTIONS: dict[str, str] = {"flag": "store_true", "value": "store", "list": "append"}
@@ -88,9 +88,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: Any, request: Any) -> Generator[None, object, object]:
+    """Give a fixture that outlives its test the cassette of its scope."""
+    with session_of(request.config).fixture(fixturedef, request):
+        return (yield)
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     """Raise again what a fixture swallowed."""
+    session_of(item.config).attempt(item)
     with end_of_phase(session_of(item.config), item):
         return (yield)
 
@@ -104,8 +112,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Raise again what a fixture swallowed at its end."""
-    with end_of_phase(session_of(item.config), item):
+    """Raise again what a fixture swallowed at its end; then the cassettes hear the verdict."""
+    session = session_of(item.config)
+    with verdict_on(session, item), end_of_phase(session, item):
         return (yield)
 
 
@@ -123,10 +132,12 @@ def pytest_report_teststatus(report: Any, config: pytest.Config) -> Generator[No
     return with_verdict(session_of(config), (yield), report)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Fail the session for what no single test reports."""
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Fail the session for what no single test reports, once pytest has ended its last fixtures."""
+    result = yield
     end_of_session(session_of(session.config), session)
+    return result
 
 
 @pytest.hookimpl(optionalhook=True)

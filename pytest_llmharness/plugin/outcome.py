@@ -27,15 +27,17 @@ def outcome(case: Case) -> dict[str, Any] | None:
     recording = case.recording
     if recording is None:
         return {"verdict": LIVE, "cassette": ""} if case.plan.means == "live" else None
-    drifts = [miss.drift for miss in recording.misses if isinstance(miss, CassetteMiss) and miss.drift]
-    unplayed = recording.unplayed()
-    if recording.misses:
+    misses = recording.misses[case.before.misses :]
+    played, recorded = recording.played - case.before.played, recording.recorded - case.before.recorded
+    drifts = [miss.drift for miss in misses if isinstance(miss, CassetteMiss) and miss.drift]
+    unplayed = _unplayed(case)
+    if misses:
         verdict = MISS
-    elif recording.recorded:
+    elif recorded:
         verdict = RECORDED
     elif unplayed:
         verdict = PARTIAL
-    elif recording.played:
+    elif played:
         verdict = HIT
     else:
         return None
@@ -44,8 +46,8 @@ def outcome(case: Case) -> dict[str, Any] | None:
         "verdict": verdict,
         "cassette": path,
         "takes": len(recording.takes),
-        "played": recording.played,
-        "recorded": recording.recorded,
+        "played": played,
+        "recorded": recorded,
         "unplayed": unplayed,
         "expired": [case.expired.what, case.expired.fix] if case.expired is not None else [],
     }
@@ -57,6 +59,15 @@ def outcome(case: Case) -> dict[str, Any] | None:
             "record": [list(words), test],
         }
     return told
+
+
+def _unplayed(case: Case) -> list[int]:
+    """Return the takes that were left over; in a file of several tests, those that are this test's."""
+    found: list[int] = case.recording.unplayed()
+    if case.settings.scope == "function" and case.settings.name is None:
+        return found
+    takes = case.recording.takes
+    return [number for number in found if takes[number - 1].test == case.item.nodeid]
 
 
 def _plain(drift: Drift) -> dict[str, Any]:

@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from ..errors import CassetteError, ConfigError, Unignorable
+from ..errors import CassetteError, HarnessError, Unignorable
 from ..options import OPTIONS, Option
-from .case import Case, adopt, case_of, is_ours, shared_cassettes
+from .case import Case, adopt, case_of, counted, is_ours
+from .shelf import Shelf
 
 if TYPE_CHECKING:
     from ..live.engines import Engine
@@ -35,6 +36,7 @@ class LLMSession:
         self.config = config
         self.settings = {option.name: _value(config, option) for option in OPTIONS}
         _check_address(self.settings)
+        as_speed(self.settings["llm_replay_speed"])
         _check_cassettes(self.settings)
         self.means: Counter[str] = Counter()
         self.live_selected = 0
@@ -45,7 +47,10 @@ class LLMSession:
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.reporting: pytest.TestReport | None = None
         self.drift_json: os.PathLike[str] | None = None
+        self.shelf = Shelf()
         self._told: list[Unignorable] = []
+        self._before: list[Unignorable] = []
+        self._item: pytest.Item | None = None
         self._plugged: list[Callable[[], None]] | None = None
         self._engines: LiveEngines | None = None
         self._guard: NetworkGuard | None = None
@@ -96,9 +101,6 @@ class LLMSession:
         self.means = Counter(case.plan.means for case in ours)
         if not ours:
             return None
-        if self.means["record"]:
-            for case, complaint in shared_cassettes(ours):
-                self._complain(case.item, complaint)
         counts = ", ".join(f"{self.means[means]} {means}" for means in sorted(self.means))
         return f"llmharness: {tests(len(ours))} ({counts}); schema core: {_core()}"
 
@@ -124,6 +126,8 @@ class LLMSession:
         told = output.get("llm_notes", ())
         self.notes.extend(note for note in told if note not in self.notes)
         self.without_engine.update(output.get("llm_without_engine", ()))
+        self.shelf.mismatches += output.get("llm_mismatches", ())
+        self.shelf.verified += output.get("llm_verified", ())
 
     @property
     def selected_nothing(self) -> bool:
@@ -141,9 +145,8 @@ class LLMSession:
     def guarded(self, item: pytest.Item) -> Iterator[None]:
         """Decide what the test gets, and arm the network guard where it may not connect."""
         scope, case = self.settings["llm_network"], case_of(item)
-        self._told, self.any_failed = [], False
-        if case is not None:
-            case.begin()
+        self._item = item
+        self.attempt(item)
         watched = scope == "strict" or (scope == "scoped" and case is not None)
         if not watched or (case is not None and case.plan.connects):
             yield
@@ -158,6 +161,14 @@ class LLMSession:
         finally:
             guard.disarm()
 
+    def attempt(self, item: pytest.Item) -> None:
+        """Begin with a test, or begin again where another plugin runs it once more."""
+        self._told, self.any_failed = [], False
+        self._before = [miss for recording in self.shelf.shared for miss in recording.misses]
+        case = case_of(item)
+        if case is not None:
+            case.begin()
+
     def guard(self) -> NetworkGuard:
         """Return the guard, made at first use."""
         if self._guard is None:
@@ -170,8 +181,11 @@ class LLMSession:
     def misses(self, item: pytest.Item) -> list[Unignorable]:
         """Return the misses and refused connections of the test that runs."""
         case = case_of(item)
-        recording = case.recording if case is not None else None
-        return [*(recording.misses if recording else ()), *(self._guard.refused if self._guard else ())]
+        own = [case.recording] if case is not None and case.recording is not None else []
+        shared = [each for each in self.shelf.shared if each not in own]
+        missed = [miss for recording in (*own, *shared) for miss in recording.misses]
+        fresh = [miss for miss in missed if not any(miss is each for each in self._before)]
+        return [*fresh, *(self._guard.refused if self._guard else ())]
 
     def tell(self, item: pytest.Item) -> Unignorable | None:
         """Return the first miss that was not told of yet; from now on all of them are."""
@@ -179,39 +193,83 @@ class LLMSession:
         return next((miss for miss in self._told if not any(miss is each for each in before)), None)
 
     @contextmanager
-    def cassette(self, case: Case, given: Any) -> Iterator[Any]:
+    def cassette(self, case: Case, configured: Callable[[], list[Mapping[str, Any]]]) -> Iterator[Any]:
         """Use the test's cassette as its plan says; live tests have none.
 
         Args:
             case: the test.
-            given: what its `llm_cassette_config` returned.
+            configured: returns what each `llm_cassette_config` in its reach says, from outside in.
         """
         plan = case.plan
         if plan.means not in ("replay", "record"):
             yield None
             return
-        from ..cassette import use_cassette
         from .cassette_rules import expiry, rules_of
-        from .commands import record_command
-        from .failures import FailedMiss, failed
+        from .failures import failed
 
         self._plug()
         try:
-            rules = rules_of(case, self.settings, given)
-            with use_cassette(
-                case.cassette_path,
-                record_mode=plan.record_mode,
-                metadata=self._metadata(case) if plan.connects else None,
-                miss=FailedMiss,
-                fix=lambda: record_command(case),
-                match=rules.match,
-            ) as case.recording:
+            told = configured()
+            rules, playing = rules_of(case, self.settings, told), _merged(told, case)
+            metadata = self._metadata(case) if plan.connects else None
+            settings = self._playing(case, playing, metadata, rules.match)
+            with self.shelf.in_use(case, settings, playing) as case.recording:
+                case.before = counted(case.recording)
                 case.expired = expiry(case, case.recording, rules.max_age)
                 if case.expired is not None and self.settings["llm_on_expiry"] == "fail":
                     raise case.expired
                 yield case.recording
-        except (CassetteError, ConfigError) as error:
+        except HarnessError as error:
             raise failed(error) from None
+
+    @contextmanager
+    def fixture(self, definition: Any, request: Any) -> Iterator[None]:
+        """Give a fixture that outlives its test the cassette of its scope, at its beginning and end."""
+        case = case_of(self._item) if self._item is not None else None
+        outlives = definition.scope != "function" and not definition.argname.startswith(("llm_", "_llm_"))
+        if not outlives or case is None or case.plan.means not in ("replay", "record"):
+            yield
+            return
+        from .cassette_place import fixture_path
+        from .cassette_rules import rules_of
+        from .failures import failed
+
+        path = fixture_path(case.item, definition.scope, definition.baseid)
+        if not case.plan.connects and not path.exists():
+            yield
+            return
+        self._plug()
+        rules = rules_of(case, self.settings, ())
+        settings = self._playing(case, case.settings.playing, {}, rules.match)
+        use = partial(self.shelf.for_fixture, case, path, request.node, settings)
+        tearing_down = ExitStack()
+        definition.addfinalizer(tearing_down.close)
+        try:
+            with use():
+                yield
+        except CassetteError as error:
+            raise failed(error) from None
+        definition.addfinalizer(lambda: tearing_down.enter_context(use()))
+
+    def _playing(
+        self, case: Case, playing: Mapping[str, Any], metadata: Mapping[str, Any] | None, match: Any
+    ) -> Any:
+        from ..cassette.using import Settings
+        from .commands import record_command
+        from .failures import FailedMiss
+
+        speed, clock = playing.get("speed"), playing.get("clock")
+        if case.plan.connects:  # what is recorded takes its real time
+            speed = clock = None
+        elif speed is None and clock is None:
+            speed = as_speed(self.settings["llm_replay_speed"])
+        if clock == "virtual":
+            from ..adapters.clocks.virtual import VirtualClock
+
+            clock = VirtualClock()
+        return Settings(
+            metadata, FailedMiss, lambda: record_command(case), speed, clock, playing.get("rechunk"), match
+        )
 
     def _plug(self) -> None:
         """Give the cassettes what the redactor hook returns, once."""
@@ -258,7 +316,8 @@ class LLMSession:
             self.reporting = None
 
     def close(self) -> None:
-        """Stop the engines and the loop thread, and take the guard off."""
+        """Stop the engines and the loop thread, and take the taps and the guard off."""
+        self.shelf.close()
         for unplug in self._plugged or ():
             unplug()
         if self._engines is not None:
@@ -319,6 +378,30 @@ def _check_address(settings: dict[str, Any]) -> None:
             "--llm-engine=embedded and --llm-base-url clash: the embedded engine has an address of its own; "
             "leave one of them out"
         )
+
+
+def _merged(told: list[Mapping[str, Any]], case: Case) -> dict[str, Any]:
+    playing: dict[str, Any] = {}
+    for each in told:
+        playing.update(each)
+    return {**playing, **case.settings.playing}
+
+
+def as_speed(text: str) -> float:
+    """Return the replay speed that an option says.
+
+    Raises:
+        pytest.UsageError: it is no number of at least 0.
+    """
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0 <= speed < float("inf"):
+        raise pytest.UsageError(
+            f"--llm-replay-speed: {text!r} is not valid; use 0 for at once, 1.0 for the recorded pace"
+        )
+    return speed
 
 
 def _check_cassettes(settings: dict[str, Any]) -> None:

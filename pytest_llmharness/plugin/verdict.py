@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from ..errors import Unignorable
+from ..errors import HarnessError, Unignorable
 from .case import case_of
+from .failures import failed as shown
+from .findings import say_mismatches, say_verified
 from .session import LLMSession, tests
 
 
@@ -39,8 +41,31 @@ def end_of_phase(session: LLMSession, item: pytest.Item) -> Iterator[None]:
         raise miss
 
 
+@contextmanager
+def verdict_on(session: LLMSession, item: pytest.Item) -> Iterator[None]:
+    """Tell the cassettes of a test whether it failed, once its teardown is over."""
+    try:
+        yield
+    except BaseException:
+        _settle(session, item, failed=True, quietly=True)
+        raise
+    _settle(session, item, failed=session.any_failed)
+
+
+def _settle(session: LLMSession, item: pytest.Item, *, failed: bool, quietly: bool = False) -> None:
+    try:
+        session.shelf.settle(item if case_of(item) is not None else None, failed=failed)
+    except HarnessError as error:
+        if quietly:
+            session.notes.append(str(error))
+        else:
+            raise shown(error) from None
+
+
 def end_of_report(session: LLMSession, item: pytest.Item, report: pytest.TestReport) -> None:
     """Note at its end a test that had a miss and was never reported as failed (xfail)."""
+    if report.failed and not session.any_failed:
+        _name_journal(item, report)
     session.any_failed |= report.failed
     _tell_cassette(item, report)
     if report.when == "teardown" and session.misses(item) and not session.any_failed:
@@ -75,13 +100,34 @@ def with_verdict(session: LLMSession, status: Any, report: pytest.TestReport) ->
     return category, letter, f"{word} {told['verdict']}"
 
 
+def _name_journal(item: pytest.Item, report: pytest.TestReport) -> None:
+    case = case_of(item)
+    recording = case.recording if case is not None else None
+    kept = recording.kept_if_failed(item.nodeid) if recording is not None else None
+    if kept is None:
+        return
+    path, count = kept
+    takes, are = ("1 take", "is") if count == 1 else (f"{count} takes", "are")
+    report.sections.append(
+        (
+            "llm_cassette",
+            f"the test failed, so the {takes} it recorded {are} not in its cassette\n"
+            f"  where: {path}\n"
+            f"  fix:   record it again, or keep what it recorded: llmharness cassette promote {path}",
+        )
+    )
+
+
 def end_of_session(session: LLMSession, run: pytest.Session) -> None:
     """Hand the counts to the controller, or turn the exit status where it must not be 0."""
+    session.shelf.end()
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["llm_live_selected"] = session.live_selected
         output["llm_swallowed"] = session.swallowed
-        output["llm_notes"] = session.notes
+        output["llm_notes"] = [*session.notes, *session.shelf.notes]
+        output["llm_mismatches"] = session.shelf.mismatches
+        output["llm_verified"] = session.shelf.verified
         output["llm_without_engine"] = session.without_engine
         return
     if session.outcomes:
@@ -105,7 +151,9 @@ def say_at_the_end(session: LLMSession, reporter: pytest.TerminalReporter) -> No
         reporter.write_line(
             f"llmharness: {nodeid} had a cassette miss or a refused connection, and xfail hid it", red=True
         )
-    for note in session.notes:
+    say_mismatches(session.shelf.mismatches, reporter)
+    say_verified(session.shelf.verified, reporter)
+    for note in (*session.notes, *session.shelf.notes):
         reporter.write_line(f"llmharness: {note}", yellow=True)
     for reason in list(session.without_engine.values())[:1]:
         reporter.write_line(

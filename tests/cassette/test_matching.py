@@ -236,6 +236,45 @@ def test_a_miss_names_the_nearest_take_and_the_difference(
     assert str(pickle.loads(pickle.dumps(recording.misses[0]))) == str(caught.value)
 
 
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+
+
+def turns(*words: str) -> str:
+    roles = ("user", "assistant")
+    said = [{"role": roles[place % 2], "content": each} for place, each in enumerate(words)]
+    return json.dumps({"model": "m", "messages": said})
+
+
+@pytest.mark.parametrize(
+    ("recorded", "played", "asked", "nearest"),
+    [
+        # the longest equal beginning, with as many turns
+        ([("a",), ("a", "b", "c"), ("a", "b", "c", "d", "e")], [], ("a", "b", "c", "x", "e"), 3),
+        ([("a",), ("a", "b", "c"), ("a", "b", "c", "d", "e")], [], ("a", "b", "x"), 2),
+        ([("x", "b", "c"), ("a", "b", "c"), ("y", "b", "c")], [], ("a", "b", "d"), 2),
+        ([tuple(LETTERS[:length]) for length in range(1, 27)], [], (*LETTERS[:3], "X", *LETTERS[4:]), 26),
+        # what has most in common
+        ([("the red house",), ("the green house",)], [], ("the green houses",), 2),
+        # what was not played yet
+        ([("one",), ("two",), ("three",)], [("one",)], ("four",), 2),
+        # all were played
+        ([("one",)], [("one",)], ("four",), 1),
+    ],
+)
+def test_the_nearest_take(
+    cassette: Write, recorded: list[Any], played: list[Any], asked: Any, nearest: int
+) -> None:
+    """By the conversation's beginning, by its length, by likeness, and not yet played."""
+    url = "http://127.0.0.1:9/v1/chat/completions"
+    path = cassette(*(("POST", url, turns(*words), "") for words in recorded))
+    with use_cassette(path) as recording:
+        for words in played:
+            send(turns(*words), url=url)
+        with pytest.raises(CassetteMiss):
+            send(turns(*asked), url=url)
+    assert recording.misses[0].drift.nearest == nearest
+
+
 def test_a_miss_on_another_path_or_query_says_so(cassette: Write) -> None:
     """There is no nearest take where nothing goes to that path."""
     path = cassette(("POST", f"{URL}?a=1", "", "1"))

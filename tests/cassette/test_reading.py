@@ -228,6 +228,9 @@ TAKE = json.dumps(
 )
 
 
+HEAD = b'{\n  "format": 3\n}\n'
+
+
 @pytest.mark.parametrize(
     ("content", "what", "line"),
     [
@@ -247,7 +250,12 @@ TAKE = json.dumps(
         ((GOOD % TAKE.replace("http://a/", "http://[")).encode(), "interactions[0]: Invalid IPv6", None),
         ((GOOD % TAKE.replace('"body": ""', '"body": {"base64": "%"}')).encode(), "interactions[0]: ", None),
         ((GOOD % TAKE.replace('"body": ""', r'"body": "\ud800"')).encode(), "surrogates not allowed", None),
-        (b'{"metadata": {"format": 3}, "interactions": [1]}', "this version reads formats 1 and 2", None),
+        (b'{"metadata": {"format": 4}, "interactions": [1]}', "this version reads formats 1, 2 and 3", None),
+        (b'{"format": 4}', "this version reads formats 1, 2 and 3", None),
+        (HEAD + b'{\n  "key": "x",\n', "is broken at column 1: Expecting property name", 6),
+        (HEAD + b"<<<<<<< HEAD\n" + HEAD, "is broken at column 1: Expecting value", 4),
+        (HEAD + b'{\n  "request": {}\n}\n', "is no cassette: take 1: 'method' is missing", 4),
+        (HEAD + b'{\n  "a": \xff\n}\n', "is no cassette: take 1: 'utf-8' codec", 4),
         (b"[" * 100_000, "is broken: more than 500 levels deep", 1),
         (b'{"a":' * 100_000, "is broken: ", 1),
         (b'{"a": ' + b"9" * 5000 + b"}", "is broken: ", 1),
@@ -265,7 +273,7 @@ def test_a_broken_file_is_named_and_left_as_it_is(
     assert what in caught.value.what
     assert caught.value.what.startswith("the cassette take.json ")
     assert caught.value.where == (str(path) if line is None else f"{path}:{line}")
-    mend = "pip install -U pytest-llmharness" if "reads formats 1" in what else f"git checkout -- {path}"
+    mend = "pip install -U pytest-llmharness" if "reads formats" in what else f"git checkout -- {path}"
     assert caught.value.fix == f"{mend}   (or delete it and record it again)"
     assert path.read_bytes() == content
     assert list(tmp_path.iterdir()) == [path]
@@ -403,7 +411,7 @@ def test_any_bytes_are_a_cassette_or_a_cassette_error(
         error = caught
     assert path.read_bytes() == content
     if error is None:
-        assert isinstance(Cassette.load(path).interactions, list)
+        assert isinstance(list(Cassette.load(path).interactions), list)
     else:
         assert str(path) in error.where
 

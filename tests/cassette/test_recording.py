@@ -26,12 +26,13 @@ from hypothesis import strategies as st
 
 from pytest_llmharness.adapters.clocks.virtual import VirtualClock
 from pytest_llmharness.cassette import Cassette, Headers, RecordedResponse, take_file, use_cassette
+from pytest_llmharness.cassette.fingerprint import MATCHING, request_key
 from pytest_llmharness.cassette.redaction import Redactor
 from pytest_llmharness.errors import CassetteError, CassetteMiss, ConfigError
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: no call here uses it
 RECORDED_AT = re.compile(r'(?<="recorded_at": ")[^"]+')
-MODES = ["none", "once", "new_episodes", "all", "rewrite"]
+MODES = ["none", "once", "new_episodes", "all", "rewrite", "changed", "verify", "script"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -157,17 +158,19 @@ def test_new_episodes_plays_what_is_there_and_adds_what_is_not(server: Server, t
         assert [ask(server, each).json()["n"] for each in "bbab"] == [2, 3, 1, 4]
 
 
-@pytest.mark.parametrize("mode", ["all", "rewrite"])
-def test_all_and_rewrite_record_everything_again(server: Server, tmp_path: Path, mode: str) -> None:
-    """Nothing is played, and the new takes replace the old file."""
+@pytest.mark.parametrize(("mode", "left"), [("all", [2, 3]), ("rewrite", [3])])
+def test_all_and_rewrite_record_everything_again(
+    server: Server, tmp_path: Path, mode: str, left: list[int]
+) -> None:
+    """Nothing is played; all replaces the takes of what is asked again, rewrite the whole file."""
     path = tmp_path / "take.json"
     with use_cassette(path, record_mode="once"):
         ask(server, "a"), ask(server, "b")
     with use_cassette(path, record_mode=mode) as recording:
         assert ask(server, "a").json()["n"] == 3
-        assert numbers(path) == [3]
+        assert numbers(path) == left
     assert (recording.played, recording.recorded) == (0, 1)
-    assert numbers(path) == [3]
+    assert numbers(path) == left
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -186,13 +189,13 @@ def test_a_block_without_calls_leaves_the_file_as_it_was(server: Server, tmp_pat
 
 
 def test_an_unknown_mode_is_refused_with_the_valid_ones(tmp_path: Path) -> None:
-    """The message lists the five words."""
+    """The message lists the words."""
     with (
         pytest.raises(ConfigError, match="'any' is not known") as caught,
         use_cassette(tmp_path / "x", "any"),
     ):
         pass
-    assert caught.value.fix == "use one of none, once, new_episodes, all, rewrite"
+    assert caught.value.fix == f"use one of {', '.join(MODES)}"
 
 
 # --- durability ---
@@ -296,7 +299,7 @@ def test_a_cut_answer_is_recorded_and_harms_nothing(server: Server, tmp_path: Pa
             ask(server, "b", "cut")
         ask(server, "c")
     assert recording.recorded == 2
-    assert numbers(path) == ([1, 2, 3] if mode == "new_episodes" else [2, 3])
+    assert numbers(path) == ([2, 3] if mode == "rewrite" else [1, 2, 3])
     with use_cassette(path):
         with pytest.raises(httpx.RemoteProtocolError) as replayed:
             ask(server, "b", "cut")
@@ -355,55 +358,60 @@ def test_the_file_is_readable_text_of_this_very_form(server: Server, tmp_path: P
             f"{server.url}/chat?b=2&a=1", content=b'{"prompt": "\xc3\xa4"}', headers={"accept": "*/*"}
         )
     text = path.read_text("utf-8").replace(sys.version.split()[0], "3.x")
+    key = request_key(Cassette.load(path).interactions[0].request).hex()
     text = RECORDED_AT.sub("2026-11-21T12:00:00Z", text).replace(f"httpx/{httpx.__version__}", "httpx/0.x")
+    text = text.replace(key, "KEY")
     assert (
         text
         == """{
-  "metadata": {
-    "format": 2,
-    "matching": 2,
-    "recorder": "pytest-llmharness 0.1.0",
-    "engine": "ollama",
-    "model": "m",
-    "base_url": "http://127.0.0.1:8000/v1"
-  },
-  "interactions": [
-    {
-      "recorded_at": "2026-11-21T12:00:00Z",
-      "client": "python-httpx/0.x",
-      "request": {
-        "method": "POST",
-        "url": "http://127.0.0.1:1/chat?b=2&a=1",
-        "headers": {
-          "accept": "*/*"
-        },
-        "body": "{\\"prompt\\": \\"ä\\"}"
-      },
-      "response": {
-        "status": 200,
-        "headers": {
-          "content-length": "32",
-          "content-type": "application/json",
-          "server": "BaseHTTP/0.6 Python/3.x"
-        },
-        "ms": 0.0,
-        "body": "{\\"text\\": \\"schön 你好 \u2028 \\\\n\\"}"
-      }
+  "format": 3,
+  "matching": 2,
+  "recorder": "pytest-llmharness 0.1.0",
+  "engine": "ollama",
+  "model": "m",
+  "base_url": "http://127.0.0.1:8000/v1"
+}
+{
+  "key": "KEY",
+  "recorded_at": "2026-11-21T12:00:00Z",
+  "client": "python-httpx/0.x",
+  "request": {
+    "method": "POST",
+    "url": "http://127.0.0.1:1/chat?b=2&a=1",
+    "headers": {
+      "accept": "*/*"
+    },
+    "json_style": "spaced",
+    "json": {
+      "prompt": "ä"
     }
-  ]
+  },
+  "response": {
+    "status": 200,
+    "headers": {
+      "content-length": "32",
+      "content-type": "application/json",
+      "server": "BaseHTTP/0.6 Python/3.x"
+    },
+    "ms": 0.0,
+    "json_style": "spaced",
+    "json": {
+      "text": "schön 你好 \u2028 \\n"
+    }
+  }
 }
 """
     )
 
 
 def test_the_same_traffic_gives_the_same_bytes(server: Server, tmp_path: Path) -> None:
-    """But for how long it took: no date, no id, no connection header gets into the file."""
+    """But for when and how long: no date, no id, no connection header gets into the file."""
     files = [tmp_path / "one.json", tmp_path / "two.json"]
     for path in files:
         server.http.count = 0
         with use_cassette(path, record_mode="once", metadata={"model": "m"}, clock=VirtualClock()):
             ask(server, "a"), ask(server, "b", "gzip")
-    assert files[0].read_bytes() == files[1].read_bytes()
+    assert timeless(files[0]) == timeless(files[1])
     text = files[0].read_text("utf-8").lower()
     assert '"date"' not in text
     assert '"connection"' not in text
@@ -473,8 +481,9 @@ def test_metadata_is_kept_and_given_back(server: Server, tmp_path: Path) -> None
         ask(server, "b")
     with use_cassette(path, metadata={"dialect": "not this one"}) as recording:
         pass
-    ours = {"format": 2, "matching": 2, "recorder": "pytest-llmharness 0.1.0"}
-    assert recording.metadata == Cassette.load(path).metadata == {**ours, "dialect": "openai", "model": "m"}
+    head = {"format": 3, "matching": MATCHING, "recorder": "pytest-llmharness 0.1.0"}
+    expected = {**head, "dialect": "openai", "model": "m"}
+    assert recording.metadata == Cassette.load(path).metadata == expected
 
 
 def test_text_that_has_no_utf8_is_kept(server: Server, tmp_path: Path) -> None:
@@ -606,7 +615,7 @@ def test_two_that_write_one_file_in_turn_lose_nothing(server: Server, tmp_path: 
     if mode != "once":
         with use_cassette(path, record_mode="once"):
             ask(server, "old")
-    kept = [1] if mode == "new_episodes" else []
+    kept = [1] if mode in ("new_episodes", "all") else []
     turns = [contextvars.copy_context() for _ in range(2)]
     blocks = [turn.run(ExitStack) for turn in turns]
     for turn, block in zip(turns, blocks, strict=True):

@@ -611,20 +611,18 @@ def test_a_stream_is_readable_text_of_this_very_form(server: StepServer, tmp_pat
     assert (
         text
         == """{
-        "status": 200,
-        "headers": {
-          "content-type": "text/event-stream"
-        },
-        "ms": 0.0,
-        "chunks": [
-          [0.0, "data: schön 你好\u2028\\n\\n"],
-          [12.5, {"base64": "ZGF0YTog/woK"}]
-        ],
-        "end": "cut",
-        "error": "RemoteProtocolError: peer closed connection without sending complete message body (incomplete chunked read)"
-      }
-    }
-  ]
+    "status": 200,
+    "headers": {
+      "content-type": "text/event-stream"
+    },
+    "ms": 0.0,
+    "chunks": [
+      [0.0, "data: schön 你好\u2028\\n\\n"],
+      [12.5, {"base64": "ZGF0YTog/woK"}]
+    ],
+    "end": "cut",
+    "error": "RemoteProtocolError: peer closed connection without sending complete message body (incomplete chunked read)"
+  }
 }
 """
     )

@@ -17,6 +17,7 @@ import vcr
 import yaml
 
 from pytest_llmharness.cassette import Cassette, use_cassette
+from pytest_llmharness.cassette.fingerprint import MATCHING
 from pytest_llmharness.cli import main
 
 ROOT = Path(__file__).parents[2]
@@ -301,7 +302,7 @@ def test_scrub_takes_secrets_out_in_the_form_they_are_in(tmp_path: Path, capsys:
     assert clean.read_bytes() == before
     with vcr.VCR().use_cassette(str(foreign)) as takes:
         assert len(takes) == 1
-    assert json.loads(native.read_text())["metadata"] == {"format": 2, "model": "m"}
+    assert Cassette.load(native).metadata == {"format": 3, "model": "m", "matching": MATCHING}
     assert run(capsys, "check", ".")[0] == 0
 
 

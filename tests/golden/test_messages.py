@@ -120,14 +120,6 @@ def test_the_engine_is_not_there(llm_provider):
 def test_another_engine(llm_provider):
     pass
 """
-SHARED = """
-import pytest
-
-@pytest.mark.llm_cassette(name="shared")
-@pytest.mark.parametrize("number", [1, 2])
-def test_shared(number):
-    pass
-"""
 ASKED_FOR: dict[str, tuple[str, str, list[str]]] = {
     "an unknown record mode": ("", "", ["--llm-record-mode=sometimes"]),
     "an unknown engine": ("", "", ["--llm-engine=chatgpt"]),
@@ -145,7 +137,8 @@ ASKED_FOR: dict[str, tuple[str, str, list[str]]] = {
     "a marker's unknown value": ("@pytest.mark.llm_cassette(record_mode='no')\ndef test_a(): pass", "", []),
     "a marker's positional argument": ("@pytest.mark.llm_live('vllm')\ndef test_a(): pass", "", []),
     "a live selection without live tests": ("def test_a(): pass", "", ["--llm-live"]),
-    "two tests that write one cassette anew": (SHARED, "", ["--llm-record-mode=rewrite"]),
+    "a scope that is none": ("@pytest.mark.llm_cassette(scope='folder')\ndef test_a(): pass", "", []),
+    "a replay speed that is none": ("", "", ["--llm-replay-speed=fast"]),
 }
 
 

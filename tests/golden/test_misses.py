@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import yaml
 
 from pytest_llmharness.cassette import Cassette, use_cassette
 from pytest_llmharness.cassette.forms import write_cassette
@@ -18,6 +19,7 @@ from pytest_llmharness.cassette.words import in_words
 from pytest_llmharness.errors import CassetteMiss
 
 GOLDEN = Path(__file__).with_name("misses.txt")
+LOADED = (yaml,)  # before a pytest inside forgets it again: its core cannot be loaded twice
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # made once: no call here uses it
 CHAT = "/v1/chat/completions"
 ROUND_TRIP = [

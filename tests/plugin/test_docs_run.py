@@ -9,6 +9,9 @@ import gguf
 import numpy as np
 import pytest
 
+from pytest_llmharness.cli import main
+from pytest_llmharness.server import ModelServer
+
 LOADED = (gguf, np)  # a process can load these once, and each pytest that runs inside would again
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -35,8 +38,13 @@ def test_every_block_is_a_file_that_is_run_here() -> None:
         "test_mine.py",
         "test_my_provider.py",
         "conftest.py",
+        "test_triage.py",
         "test_rules.py",
         "test_stream.py",
+        "test_rain.py",
+        "test_paced.py",
+        "test_before.py",
+        "test_after.py",
     ]
     blocks = sum(len(re.findall(r"^```python$", page, re.MULTILINE)) for page in PAGES)
     assert blocks == len(BLOCKS) + len(SCRIPTS)
@@ -94,6 +102,16 @@ def test_a_cut_can_be_laid_over_a_recorded_stream(pytester: pytest.Pytester) -> 
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
 
 
+def test_the_tests_of_the_guide_are_recorded_and_replayed(pytester: pytest.Pytester) -> None:
+    """As pasted, on a model server, then without it; one plays its times on a virtual clock."""
+    _paste(pytester, "test_rain.py")
+    _paste(pytester, "test_paced.py")
+    with ModelServer(["It will."] * 2) as server:
+        live = ("--llm-engine=ollama", f"--llm-base-url={server.url('ollama')}", "--llm-record-mode=once")
+        pytester.runpytest_inprocess(*live).assert_outcomes(passed=2)
+    pytester.runpytest_inprocess().assert_outcomes(passed=2)
+
+
 def test_declared_parts_of_the_page_count_as_equal(pytester: pytest.Pytester) -> None:
     """As pasted: another ticket and another run get the recorded answer."""
     _paste(pytester, "test_rules.py")
@@ -111,3 +129,47 @@ def test_a_redactor_of_the_page_is_asked(pytester: pytest.Pytester) -> None:
         """
     )
     pytester.runpytest_inprocess().assert_outcomes(passed=1)
+
+
+def test_the_guide_goes_from_a_recording_to_another_prompt(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unrecorded, recorded, replayed without a server, changed, recorded anew: as the page says."""
+    file = "test_triage.py"
+    _paste(pytester, file)
+    first = pytester.runpytest_inprocess(file)
+    first.assert_outcomes(failed=1)
+    first.stdout.fnmatch_lines("*--llm-record-mode=rewrite test_triage.py::test_a_bill_is_billing*")
+
+    def record() -> None:
+        with ModelServer(["billing"]) as server:
+            monkeypatch.setenv("OLLAMA_HOST", server.url("ollama"))
+            pytester.runpytest_inprocess("--llm-record-mode=rewrite", file).assert_outcomes(passed=1)
+
+    record()
+    cassette = pytester.path / "cassettes/test_triage/test_a_bill_is_billing.json"
+    assert cassette.is_file()
+    pytester.runpytest_inprocess(file).assert_outcomes(passed=1)
+    text = dict(BLOCKS)[file].replace("Say billing", "Say only billing")
+    (pytester.path / file).write_text(text, encoding="utf-8")
+    miss = pytester.runpytest_inprocess(file)
+    miss.assert_outcomes(failed=1)
+    miss.stdout.fnmatch_lines("*no take answers this request*")
+    record()
+    pytester.runpytest_inprocess(file).assert_outcomes(passed=1)
+    assert main(["cassette", "check"]) == 0
+
+
+def test_a_cassette_of_vcrpy_moves_over(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The test before, recorded by vcrpy; converted by the command of the page; the test after, offline."""
+    _paste(pytester, "test_before.py")
+    _paste(pytester, "test_after.py")
+    with ModelServer(["hi"]) as server:
+        monkeypatch.setenv("MODEL_URL", server.url("ollama"))
+        pytester.runpytest_inprocess("test_before.py").assert_outcomes(passed=1)
+    pytester.runpytest_inprocess("test_before.py").assert_outcomes(passed=1)
+    page = (ROOT / "docs" / "from-vcrpy.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"^\$ llmharness (.*)$", page, re.MULTILINE)
+    assert main(command.split()) == 0
+    pytester.runpytest_inprocess("test_after.py").assert_outcomes(passed=1)
+    assert "of-mine" not in (pytester.path / "cassettes/test_after/test_answer.json").read_text("utf-8")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -406,3 +408,64 @@ def test_without_a_log_there_is_nothing_to_resume(call: Callable[[Harness], Any]
     with pytest.raises(ConfigError, match="keeps no log") as caught:
         call(Harness(ScriptedProvider([])))
     assert "SqliteSessionLog" in caught.value.fix
+
+
+RESUMES = '''
+import sys
+from pytest_llmharness import Harness, ScriptedProvider, SqliteSessionLog, ToolCall, tool
+from pytest_llmharness.errors import SessionConflict
+
+database, ledger = sys.argv[1:]
+
+@tool
+def pay(amount: float) -> str:
+    """Pay somebody."""
+    with open(ledger, "a") as file:
+        file.write("paid\\n")
+    return "paid"
+
+harness = Harness(ScriptedProvider(["done"] * 2), tools=[pay], session_log=SqliteSessionLog(database))
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    print(harness.resume("s").content)
+except SessionConflict:
+    print("conflict")
+'''
+
+
+def test_of_many_processes_that_resume_one_has_the_effect(tmp_path: Path) -> None:
+    """C10: four real processes go on with one session at the same moment; somebody is paid once.
+
+    One that looks while the call of another is under way cannot know what became of it, and says so.
+    """
+    database, ledger = tmp_path / "sessions.db", tmp_path / "ledger.txt"
+
+    async def prepare() -> None:
+        whole, cut = MemorySessionLog(), SqliteSessionLog(database)
+        provider = ScriptedProvider([ToolCall("pay", {"amount": 1.0}), "done"])
+
+        @tool
+        def pay(amount: float) -> str:
+            """Pay somebody."""
+            return "paid"
+
+        await Harness(provider, tools=[pay], session_log=whole).arun(Request("go", session_id="s"))
+        async for seq, event in whole.read("s"):
+            if event.kind == "tool_execution":
+                break
+            await cut.append("s", seq, event)
+
+    asyncio.run(prepare())
+    command = [sys.executable, "-c", RESUMES, str(database), str(ledger)]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, **pipes) for _ in range(4)]
+    assert [process.stdout.readline() for process in processes if process.stdout] == ["ready\n"] * 4
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = [process.communicate(timeout=60)[0].strip() for process in processes]
+    assert {one.partition(" ")[0] for one in said} <= {"done", "conflict", "nobody"}, said
+    assert said.count("conflict") < 4
+    assert ledger.read_text() == "paid\n"

@@ -10,11 +10,11 @@ from typing import Any, overload
 
 from ...domain.tool import InDoubt, ToolSpec
 from ...errors import ConfigError, HarnessError
+from ..workers import in_thread
 from .annotation import Annotations
 from .docstring import argument_notes, summary
 from .form import Form, Mismatch
 from .hints import Unclear, hints_of
-from .workers import in_thread
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
