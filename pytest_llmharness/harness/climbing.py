@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..domain.event import EventKind
@@ -79,7 +81,12 @@ class Climbing:
         if state.plan and self._reserved is None:
             self._reserve(list(state.plan), state.rung, state.tokens_expected)
 
-    async def climbs(self, score: float | None, error: HarnessError | None = None, **facts: Any) -> bool:
+    async def climbs(
+        self,
+        score: float | None,
+        error: HarnessError | None = None,
+        facts: Mapping[str, Any] = MappingProxyType({}),
+    ) -> bool:
         """Leave an answer that is not enough; return whether the run goes on, with another one.
 
         It goes on at the next tier that the budget can pay. Where there is none, and an answer of a lower
@@ -99,7 +106,9 @@ class Climbing:
         if place is None and (best or state.kept is None):
             return False
         to = None if place is None else state.plan[place]
-        await self._journal.record(EventKind.ESCALATED, **made, to=to, rung=place, keep=best, facts=facts)
+        await self._journal.record(
+            EventKind.ESCALATED, **made, to=to, rung=place, keep=best, facts=dict(facts)
+        )
         return True
 
     def ending(self, score: float | None, error: HarnessError | None = None) -> dict[str, Any]:

@@ -26,7 +26,6 @@ from .context.packing import context_message
 from .context.snippet import Snippet
 from .deadline import until
 from .degrade.failure import reason
-from .foreign import said
 from .journal import Journal, Listener, SteadyJournal
 from .memory import Memory
 from .normalize import refusal
@@ -34,6 +33,7 @@ from .observations import LLM_CALL, llm_call
 from .owner import owned_by
 from .parts import Parts
 from .progress import going_round
+from .quality import quality_of
 from .repair import places_of
 from .state import RunState, Step
 from .validate.checking import Check
@@ -363,11 +363,12 @@ class Run:
 
     async def judge(self, text: str, checked: Check) -> None:
         """Take a valid answer, or ask a better model where it is not good enough."""
-        score, facts = await self.scored(checked.value)
+        assert self.state.request is not None
+        score, facts = await quality_of(self.parts.score, self.state.request, checked.value)
         if self.journal.observed:
             await self.journal.tell(EventKind.VALIDATED, call=self.state.calls)
             await self.journal.tell(EventKind.JUDGED, call=self.state.calls, score=score)
-        if self.climbing is not None and await self.climbing.climbs(score, **facts):
+        if self.climbing is not None and await self.climbing.climbs(score, facts=facts):
             self.aim()
             return
         if self.climbing is not None:
@@ -375,22 +376,6 @@ class Run:
         if "score_error" in facts:  # nobody knows how good it is
             facts["needs_review"] = True
         await self.succeed(text, checked, score, facts)
-
-    async def scored(self, value: Any) -> tuple[float | None, dict[str, Any]]:
-        """Return how good a valid answer is, and facts about it; a score that fails is none."""
-        if self.parts.score is None:
-            return None, {}
-        assert self.state.request is not None
-        try:
-            quality = self.parts.score(self.state.request, value)
-            if isawaitable(quality):
-                quality = await quality
-            score, facts = quality if isinstance(quality, tuple) else (quality, {})
-            if score is not None and not 0 <= score <= 1:
-                return None, {**facts, "score_error": f"a score is from 0 to 1, and this is {score!r}"}
-            return None if score is None else float(score), dict(facts)
-        except Exception as error:  # noqa: BLE001 - users write it, and the answer is valid without it
-            return None, {"score_error": said(error)}
 
     async def give_up(self, reason: FailureReason, error: HarnessError) -> None:
         """Ask a better model where there is one, or end with what there is."""

@@ -20,6 +20,7 @@ from pytest_llmharness import (
     fault,
     tool,
 )
+from pytest_llmharness.adapters.approvers.callback import CallbackApprover
 from pytest_llmharness.adapters.caches.lru import LRUCache
 from pytest_llmharness.adapters.limiters.token_bucket import TokenBucket
 from pytest_llmharness.adapters.tracers.memory import MemoryTracer
@@ -74,7 +75,10 @@ def test_a_denied_call_goes_through_the_gate_back_to_the_model() -> None:
     deny = Gate(Policy([Rule("no payments", "deny", tools=("pay",))]))
     for gate, way in (
         (deny, ["gate", "refused", "tool_result"]),
-        (Gate(), ["gate", "tool_execution", "tool_result"]),
+        (
+            Gate(approver=CallbackApprover(lambda session, call, why: True)),
+            ["gate", "tool_execution", "tool_result"],
+        ),
     ):
         names = told([ToolCall("pay", {"amount": 1}), GOOD], gate=gate)
         start = names.index("gate")

@@ -40,6 +40,9 @@ from pytest_llmharness.harness.normalize import Normalizer, NormalizeSettings
 Face = Callable[[Harness, Any], LLMResult]
 
 
+YES = CallbackApprover(lambda session, call, why: True)
+
+
 def _streamed(harness: Harness, request: Any) -> LLMResult:
     async def last() -> Event:
         return [event async for event in harness.stream(request)][-1]
@@ -221,7 +224,7 @@ def test_a_call_with_side_effects_passes_the_gate(face: Face) -> None:
         [[ToolCall("pay", {"amount": -10_000}), ToolCall("pay", {"amount": 5})], "done"]
     )
     tracer = MemoryTracer()
-    face(Harness(provider, tools=[pay], gate=Gate(), tracer=tracer), "go")
+    face(Harness(provider, tools=[pay], approver=YES, tracer=tracer), "go")
     denied, paid = answers(provider)
     assert "impossible-amount" in denied
     assert paid == "paid 5"
@@ -256,7 +259,7 @@ def test_a_dry_run_previews_and_pays_nobody(face: Face) -> None:
 def test_a_budget_refuses_the_call_that_would_break_it(face: Face) -> None:
     """B19: two payments are allowed, the third is refused."""
     provider = ScriptedProvider([[ToolCall("pay", {"amount": n}) for n in (1, 2, 3)], "done"])
-    gate = Gate(allowances=[Allowance("payments", ("pay",), calls=2)])
+    gate = Gate(approver=YES, allowances=[Allowance("payments", ("pay",), calls=2)])
     face(Harness(provider, tools=[pay], gate=gate), "go")
     *ran, refused = answers(provider)
     assert ran == ["paid 1", "paid 2"]

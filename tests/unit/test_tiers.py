@@ -260,6 +260,21 @@ def test_a_score_that_is_none_is_no_score(face: Any, score: Any) -> None:
     assert result.metadata["score_error"]
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [{"value": 1}, {"score": 1}, {"error": "bad"}, {1: 2}, {"share": float("nan")}, {"seen": {1, 2}}],
+    ids=["value", "score", "error", "number", "nan", "set"],
+)
+def test_facts_of_a_score_harm_nothing(face: Any, facts: Any) -> None:
+    """Whatever they are called and hold, the run has its own result, and its log can be written."""
+    _, tiers = models(["low"], ["high"])
+    layers: Any = {"score": lambda request, value: (0.1 if value == "low" else 0.9, facts)}
+    harness = harness_of(tiers, layers=layers, session_log=MemorySessionLog())
+    result = face(harness, Request("go", metadata={"tier": "fast"}))
+    assert (result.success, result.content, result.score) == (True, "high", 0.9)
+    assert result.metadata["tier"] == "balanced"
+
+
 def test_a_score_may_ask_somebody() -> None:
     """A judge can be async, and can say more than a number."""
 
