@@ -129,7 +129,7 @@ class Calling:
 
     @property
     def partial(self) -> str:
-        """The text so far of an answer that has not come to its end."""
+        """The text so far of a stream that was cut off by a cancellation."""
         try:
             return "" if self._arriving is None else whole(self._arriving.text)
         except TypeError:  # what arrived is no text: the provider keeps to nothing
@@ -165,6 +165,7 @@ class Calling:
         except BaseException as error:  # whatever a provider raises, the run has a result
             if cancels_us(error):
                 raise
+            self._arriving = None  # what a broken stream said is no answer, by either face
             return await self._after(named(error, endpoint.provider.name, self._parts.config), endpoint, key)
         # Users' code may judge what is no call, and take its time: first the answer is kept.
         leads_on = completion.tool_calls or not (self._parts.validators or self._parts.score)

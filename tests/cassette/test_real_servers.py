@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 import anthropic
+import httpx2
 import ollama
 import openai
 import pytest
@@ -349,28 +350,29 @@ def genai_by_httpx2(url: str, stream: bool) -> Read:
     return _read_genai([models.generate_content(model="m", contents="hi")])
 
 
-def _genai_async(stream: bool, make: Callable[[], Any]) -> Read:
+async def _genai_async(client: Any, stream: bool) -> Read:
+    models = client.aio.models
+    if stream:
+        parts = [each async for each in await models.generate_content_stream(model="m", contents="hi")]
+    else:
+        parts = [await models.generate_content(model="m", contents="hi")]
+    await client.aio.aclose()
+    return _read_genai(parts)
+
+
+def genai_by_aiohttp(url: str, stream: bool) -> Read:
     async def main() -> Read:
-        client = make()
-        models = client.aio.models
-        if stream:
-            parts = [each async for each in await models.generate_content_stream(model="m", contents="hi")]
-        else:
-            parts = [await models.generate_content(model="m", contents="hi")]
-        await client.aio.aclose()
-        return _read_genai(parts)
+        return await _genai_async(_genai(url), stream)
 
     return asyncio.run(main())
 
 
-def genai_by_aiohttp(url: str, stream: bool) -> Read:
-    return _genai_async(stream, lambda: _genai(url))
-
-
 def genai_by_async_httpx2(url: str, stream: bool) -> Read:
-    import httpx2
+    async def main() -> Read:
+        async with httpx2.AsyncClient(verify=TLS) as http:
+            return await _genai_async(_genai(url, httpx_async_client=http), stream)
 
-    return _genai_async(stream, lambda: _genai(url, httpx_async_client=httpx2.AsyncClient(verify=TLS)))
+    return asyncio.run(main())
 
 
 def bedrock_by_boto3(url: str, stream: bool) -> Read:

@@ -81,6 +81,16 @@ def test_a_limit_names_itself_and_keeps_what_was_found(
     assert "limit" in result.metadata["user_message"]
 
 
+def test_what_a_broken_stream_said_is_no_answer(face: Face) -> None:
+    """D4b: a run that ends at a limit after it has the same result by both faces."""
+    settings = config(max_iterations=1, max_retries=1, retry_delay_seconds=0)
+    result = face(
+        Harness(ScriptedProvider([fault.cut("half of")]), config=settings, clock=VirtualClock()), "go"
+    )
+    assert result.metadata["failure_reason"] == "max_iterations"
+    assert "half of" not in result.content
+
+
 # --- seconds ---
 
 

@@ -8,11 +8,11 @@ from ...domain.circuit import Circuit
 from ...ports.clock import Clock
 from ..redis_scripts import NOW, RedisScripts
 
-_READ = NOW + "return {redis.call('GET', MATCHING[1]) or '', text(now)}"
+_READ = NOW + "return {redis.call('GET', KEYS[1]) or '', text(now)}"
 # ARGV: the old circuit, the new one, the one of an unknown endpoint. A day without news, and it is forgotten.
 _SWAP = """
-if (redis.call('GET', MATCHING[1]) or ARGV[3]) ~= ARGV[1] then return 0 end
-redis.call('SET', MATCHING[1], ARGV[2], 'EX', 86400)
+if (redis.call('GET', KEYS[1]) or ARGV[3]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', 86400)
 return 1
 """
 

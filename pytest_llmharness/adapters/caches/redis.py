@@ -10,22 +10,22 @@ _SET = (
     NOW
     + """
 local ttl = tonumber(ARGV[3])
-redis.call('HSET', MATCHING[1], 'value', ARGV[2], 'stored', text(now), 'ends', ttl and text(now + ttl) or '')
-if ttl then redis.call('PEXPIRE', MATCHING[1], math.ceil((ttl + ARGV[4]) * 1000))
-else redis.call('PERSIST', MATCHING[1]) end
+redis.call('HSET', KEYS[1], 'value', ARGV[2], 'stored', text(now), 'ends', ttl and text(now + ttl) or '')
+if ttl then redis.call('PEXPIRE', KEYS[1], math.ceil((ttl + ARGV[4]) * 1000))
+else redis.call('PERSIST', KEYS[1]) end
 """
 )
 # ARGV: now or "". Returns nothing, or {value, age in seconds, seconds past its time}.
 _GET = (
     NOW
     + """
-local entry = redis.call('HMGET', MATCHING[1], 'value', 'stored', 'ends')
+local entry = redis.call('HMGET', KEYS[1], 'value', 'stored', 'ends')
 if not entry[1] then return false end
 local ends = tonumber(entry[3])
 return {entry[1], text(now - entry[2]), ends and text(now - ends) or '-1'}
 """
 )
-_DELETE = "return redis.call('DEL', MATCHING[1])"
+_DELETE = "return redis.call('DEL', KEYS[1])"
 
 
 class RedisCache:

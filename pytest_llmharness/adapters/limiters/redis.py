@@ -17,18 +17,18 @@ _RESERVE = (
     NOW
     + """
 local refill, spare, longest = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local full_at = math.max(tonumber(redis.call('GET', MATCHING[1]) or now), now)
+local full_at = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
 local wait = math.max(full_at - spare - now, 0)
 if longest and wait > longest then return {text(wait)} end
 local after = text(full_at + refill)
-redis.call('SET', MATCHING[1], after, 'PX', math.ceil((full_at + refill - now) * 1000) + 60000)
+redis.call('SET', KEYS[1], after, 'PX', math.ceil((full_at + refill - now) * 1000) + 60000)
 return {text(wait), after}
 """
 )
 # ARGV: the reservation, refill. Gives it back where nobody has reserved after it.
 _GIVE_BACK = """
-if redis.call('GET', MATCHING[1]) ~= ARGV[1] then return 0 end
-redis.call('SET', MATCHING[1], string.format('%.6f', ARGV[1] - ARGV[2]), 'KEEPTTL')
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], string.format('%.6f', ARGV[1] - ARGV[2]), 'KEEPTTL')
 return 1
 """
 
