@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
-
-import pytest
 
 from ..cassette.drift import Drift
 from ..cassette.spending import spending
@@ -41,7 +40,7 @@ def outcome(case: Case) -> dict[str, Any] | None:
         verdict = HIT
     else:
         return None
-    path = _shown(case.item, case.cassette_path)
+    path = _shown(case.cassette_path, case.item.config.invocation_params.dir)
     told: dict[str, Any] = {
         "verdict": verdict,
         "cassette": path,
@@ -87,9 +86,10 @@ def _plain_spending(case: Case) -> dict[str, Any]:
     }
 
 
-def _shown(item: pytest.Item, path: os.PathLike[str]) -> str:
+@lru_cache(maxsize=4)  # asked for at each report of a test
+def _shown(path: os.PathLike[str], folder: os.PathLike[str]) -> str:
     """Return a path as it can be clicked from where pytest was started."""
     try:
-        return os.path.relpath(path, item.config.invocation_params.dir)
+        return os.path.relpath(path, folder)
     except ValueError:  # another drive
         return str(path)

@@ -75,12 +75,12 @@ def end_of_report(session: LLMSession, item: pytest.Item, report: pytest.TestRep
 def _tell_cassette(item: pytest.Item, report: pytest.TestReport) -> None:
     """Let the report carry what became of the test's cassette, to the controller and to JUnit."""
     case = case_of(item)
-    if case is None or (case.recording is None and case.plan.means != "live"):
+    if report.when == "setup" or case is None or (case.recording is None and case.plan.means != "live"):
         return
     from .outcome import outcome
 
     told = outcome(case)
-    if told is not None and report.when != "setup":
+    if told is not None:
         report.llm_cassette = told  # type: ignore[attr-defined]  # xdist carries it along
         if report.when == "teardown":
             report.user_properties.append(("llm_cassette", told["verdict"]))
