@@ -372,6 +372,8 @@ class Run:
             return
         if self.climbing is not None:
             facts = {**self.climbing.ending(score), **facts}
+        if "score_error" in facts:  # nobody knows how good it is
+            facts["needs_review"] = True
         await self.succeed(text, checked, score, facts)
 
     async def scored(self, value: Any) -> tuple[float | None, dict[str, Any]]:
@@ -384,6 +386,8 @@ class Run:
             if isawaitable(quality):
                 quality = await quality
             score, facts = quality if isinstance(quality, tuple) else (quality, {})
+            if score is not None and not 0 <= score <= 1:
+                return None, {**facts, "score_error": f"a score is from 0 to 1, and this is {score!r}"}
             return None if score is None else float(score), dict(facts)
         except Exception as error:  # noqa: BLE001 - users write it, and the answer is valid without it
             return None, {"score_error": said(error)}

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..adapters.clocks.system import SystemClock
+from ..errors import ConfigError
 from ..harness.config import HarnessConfig
 from ..harness.constrain import Constraints, Toolbox
 from ..harness.context.assembler import ContextAssembler
@@ -73,6 +74,12 @@ def assembled(
     tracer = _tracer(config, clock) if tracer is None else tracer
     layers = _layers(config, counter, retriever, clock, checked(layers))
     routing = layers.pop("route", None)
+    if gate is not None and approver is not None:
+        raise ConfigError(
+            "approver= is for the default gate, and here is another gate, which would not ask it",
+            where="Harness(gate=..., approver=...)",
+            fix="give the approver to the gate: Gate(..., approver=...)",
+        )
     allowed = Constraints(allowed_tools=tuple(config.allowed_tools))
     toolbox = Toolbox(
         tools.given,

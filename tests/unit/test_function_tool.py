@@ -1048,3 +1048,18 @@ except ConfigError as error:
         "the tool go has no argument schema: day: date has no JSON Schema "
         "(pydantic, which may know it, is not installed)\n"
     )
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"read_only": "no"}, {"in_doubt": "idempotant"}, {"after": "build"}],
+    ids=["read_only", "in_doubt", "after"],
+)
+def test_an_option_that_means_another_thing_than_was_written_is_refused(option: Any) -> None:
+    """A truthy word would skip the gate, and a typo would show after the crash."""
+
+    def send(text: str) -> str:
+        return text
+
+    with pytest.raises(ConfigError, match="cannot work"):
+        tool(**option)(send)

@@ -17,10 +17,12 @@ from pytest_llmharness import (
     fault,
     tool,
 )
+from pytest_llmharness.adapters.approvers.callback import CallbackApprover
 from pytest_llmharness.errors import ConfigError
 from pytest_llmharness.harness.constrain import Constraints
 from pytest_llmharness.harness.context import ContextAssembler, ContextSettings
 from pytest_llmharness.harness.degrade import Backoff, Degrade
+from pytest_llmharness.harness.gate import Gate
 from pytest_llmharness.harness.guardrails import Guardrails
 from pytest_llmharness.harness.layers import LAYERS, checked
 from pytest_llmharness.harness.normalize import Normalizer
@@ -166,3 +168,30 @@ def test_a_batch_runs_where_the_harness_says() -> None:
     harness = Harness(ScriptedProvider(["a", "b"]), executor=executor, config=HarnessConfig())
     assert [result.content for result in harness.batch(["1", "2"])] == ["a", "b"]
     assert asked
+
+
+def test_a_gate_and_an_approver_beside_it_are_one_too_many() -> None:
+    """An approver that nobody asks would be no approver."""
+    approver = CallbackApprover(lambda session, call, why: True)
+    with pytest.raises(ConfigError, match="would not ask it") as caught:
+        Harness(ScriptedProvider([]), gate=Gate(), approver=approver)
+    assert "Gate(..., approver=...)" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "name", ["charge", "charge_card", "pay", "make_payment", "bill_customer", "wire_money"]
+)
+def test_what_moves_money_by_its_name_needs_a_yes(name: str) -> None:
+    """B21: with the default rules; another name needs a rule of its own."""
+    taken: list[float] = []
+
+    @tool(name=name)
+    def move(amount: float) -> str:
+        """Move money."""
+        taken.append(amount)
+        return "moved"
+
+    provider = ScriptedProvider([ToolCall(name, {"amount": 500}), "done"])
+    approver = CallbackApprover(lambda session, call, why: False)
+    Harness(provider, tools=[move], approver=approver).run("go")
+    assert taken == []

@@ -247,6 +247,17 @@ def test_a_score_that_fails_ends_nothing(face: Any) -> None:
     result = face(Harness(ScriptedProvider(["fine"]), layers={"score": broken}), "go")
     assert (result.success, result.score) == (True, None)
     assert "name" in result.metadata["score_error"]
+    assert result.metadata["needs_review"] is True
+
+
+@pytest.mark.parametrize("score", [7, -0.1, float("nan"), "high"])
+def test_a_score_that_is_none_is_no_score(face: Any, score: Any) -> None:
+    """A judge that says nonsense accepts nothing silently."""
+    _, tiers = models(["fine"], ["never asked"])
+    layers: Any = {"score": lambda request, value: score}
+    result = face(harness_of(tiers, layers=layers), Request("go", metadata={"tier": "fast"}))
+    assert (result.score, result.metadata["needs_review"]) == (None, True)
+    assert result.metadata["score_error"]
 
 
 def test_a_score_may_ask_somebody() -> None:

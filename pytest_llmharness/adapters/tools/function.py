@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, overload
+from typing import Any, get_args, overload
 
 from ...domain.tool import InDoubt, ToolSpec
 from ...errors import ConfigError, HarnessError
@@ -100,6 +100,7 @@ def tool(
     """
 
     def make(function: Callable[..., Any]) -> FunctionTool:
+        _check_options(function, read_only=read_only, in_doubt=in_doubt, after=after)
         if isinstance(function, FunctionTool):
             function = function.__wrapped__
         called = _checked_name(function, name)
@@ -110,6 +111,19 @@ def tool(
         return FunctionTool(function, spec, form)
 
     return make if function is None else make(function)
+
+
+def _check_options(function: Callable[..., Any], *, read_only: Any, in_doubt: Any, after: Any) -> None:
+    """Refuse what would be taken for a yes or a name, and mean another thing than was written."""
+    bad = None
+    if not isinstance(read_only, bool):
+        bad = f"read_only={read_only!r}", "give it True or False: it decides whether the gate is asked"
+    elif in_doubt not in get_args(InDoubt):
+        bad = f"in_doubt={in_doubt!r}", f"use one of {', '.join(get_args(InDoubt))}"
+    elif isinstance(after, str):
+        bad = f"after={after!r}", f"give it a list of tool names: after=[{after!r}]"
+    if bad is not None:
+        raise ConfigError(f"{bad[0]} cannot work", where=_where(function), fix=bad[1])
 
 
 def _arguments_form(function: Callable[..., Any], text: str) -> Form:

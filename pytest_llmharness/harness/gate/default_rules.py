@@ -67,7 +67,10 @@ DEFAULT_RULES: tuple[dict[str, Any], ...] = (
     {
         "name": "high-risk-tool",
         "then": "approve",
-        "tools": ["bash_exec", "*transfer*", "pay_*", "*_payment", "*refund*", "*deploy*"],
+        "tools": [
+            *("bash_exec", "*deploy*", "*transfer*", "*refund*", "wire_*"),
+            *("pay", "pay_*", "payment*", "*_payment", "*_pay", "charge", "charge_*", "*_charge", "bill_*"),
+        ],
         "reason": "the tool is of high risk",
     },
 )

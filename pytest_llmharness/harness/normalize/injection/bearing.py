@@ -14,7 +14,7 @@ from .words import Word
 
 _REPORTED = "了"  # behind a Chinese verb: it is told, not asked
 _ORDERS = ("orders", "rules", "guards")
-_NO_NAMES = ("old", "all", "your", "maker", "inner", "special", "lawless")
+_NO_NAMES = ("old", "all", "your", "follow", "maker", "inner", "special", "lawless")
 _FAR = 7
 _REPORTED_FAR = 6
 _ARTICLE_FAR = 2

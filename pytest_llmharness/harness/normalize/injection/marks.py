@@ -38,13 +38,21 @@ MARKS: tuple[tuple[str, float, re.Pattern[str]], ...] = (
         ),
     ),
     (
+        "turn",
+        0.4,
+        re.compile(
+            r"(?m:^)#{1,6}[ \t]{0,8}(?i:system|developer)(?: (?i:prompt|message))?[ \t]{0,8}$", re.MULTILINE
+        ),
+    ),
+    (
         "unseen",
         0.4,
         re.compile(
-            r"(?i:display:[ ]?none|visibility:[ ]?hidden|font-size:[ ]?[01](?:px|pt)?\b|opacity:[ ]?0\b|color:[ ]?(?:white|#fff))"
-            r"|<(?:div|span|p)[ ]hidden>|\[hidden"
+            r"style=[\"'][^\"'>]{0,80}(?i:display:[ ]?none|visibility:[ ]?hidden|opacity:[ ]?0(?![.\d])"
+            r"|font-size:[ ]?[01](?![.\d])|(?<!-)color:[ ]?(?:white|#fff))"
         ),
     ),
+    ("unseen", 0.4, re.compile(r"<(?:div|span|p) hidden>")),
     (
         "forged",
         0.6,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 
 from .skeleton import folded_word
 from .words import Word
@@ -42,37 +41,11 @@ class Phrases:
             found.append(place + 1)
         return found
 
-    def may_stand_in(self, words: set[str]) -> bool:
-        """Whether all words of a row are among these."""
-        if not self._single_words.isdisjoint(words):
-            return True
-        for word in self._longer_rows.keys() & words:
-            for row in self._longer_rows[word]:
-                if words.issuperset(row):
-                    return True
-        return bool(self.prefixes) and any(word.startswith(self.prefixes) for word in words)
-
-    @cached_property
-    def _single_words(self) -> frozenset[str]:
-        return frozenset(word for word, rests in self._whole_words.items() if () in rests)
-
-    @cached_property
-    def _longer_rows(self) -> dict[str, list[tuple[str, ...]]]:
-        return {word: rests for word, rests in self._whole_words.items() if () not in rests}
-
-    @cached_property
-    def _whole_words(self) -> dict[str, list[tuple[str, ...]]]:
-        """The whole words of each row behind its first."""
-        return {
-            word: [tuple(one for one in rest if one[-1] != "*") for rest in rests]
-            for word, rests in self.first.items()
-        }
-
     def telling_words(self) -> Iterator[str]:
         """Yield the word of each row that says most: the longest."""
-        for word, rests in self._whole_words.items():
+        for word, rests in self.first.items():
             for rest in rests:
-                yield max((word, *rest), key=len)
+                yield max((word, *(one for one in rest if one[-1] != "*")), key=len)
 
     def may_begin(self, word: str) -> bool:
         """Whether a row can begin with this word."""

@@ -11,35 +11,43 @@ from .phrases import Phrases
 from .words import Word
 
 _STEM = 3  # letters a beginning is filed under; no beginning in the rules is shorter
-_PREFIX_WORDS = 4  # a beginning stands for about so many words
-_Filed = tuple[Matcher, tuple[Phrases, ...]]  # a rule, and its pieces
 
 
 class RuleIndex:
-    """Rules, filed by the piece of their pattern that says most."""
+    """Rules, found by the pieces of their patterns, and pieces by the words that tell them."""
 
     def __init__(self, matchers: Iterable[Matcher]) -> None:
-        self._exact: dict[str, list[_Filed]] = {}
-        self._stems: dict[str, list[tuple[str, _Filed]]] = {}
-        for matcher in matchers:
+        self._rules: dict[Phrases, list[tuple[int, Matcher, frozenset[Phrases]]]] = {}
+        self._words: dict[str, set[Phrases]] = {}
+        self._stems: dict[str, set[tuple[str, Phrases]]] = {}
+        for number, matcher in enumerate(matchers):
             pieces = (matcher.head, *matcher.needs)
-            anchor = max(pieces, key=_shortest_entry)
-            filed = matcher, tuple(sorted(pieces, key=_commonness))
-            for word in dict.fromkeys(anchor.telling_words()):
-                self._exact.setdefault(word, []).append(filed)
-            for prefix in anchor.prefixes:
-                self._stems.setdefault(prefix[:_STEM], []).append((prefix, filed))
+            anchor = max(pieces, key=_shortest_word)
+            self._rules.setdefault(anchor, []).append((number, matcher, frozenset(pieces)))
+            for piece in pieces:
+                self._file(piece)
 
-    def candidates(self, words: set[str]) -> list[Matcher]:
-        """Return the rules of which every piece can begin in a sentence of these words."""
-        filed: dict[_Filed, None] = {}
+    def _file(self, piece: Phrases) -> None:
+        for word in piece.telling_words():
+            self._words.setdefault(word, set()).add(piece)
+        for prefix in piece.prefixes:
+            self._stems.setdefault(prefix[:_STEM], set()).add((prefix, piece))
+
+    def candidates(self, words: Iterable[str]) -> list[Matcher]:
+        """Return the rules of which every piece may stand in a sentence of these words, in their order."""
+        present: set[Phrases] = set()
         for word in words:
-            filed.update(dict.fromkeys(self._exact.get(word, ())))
-            for prefix, one in self._stems.get(word[:_STEM], ()):
+            present.update(self._words.get(word, ()))
+            for prefix, piece in self._stems.get(word[:_STEM], ()):
                 if word.startswith(prefix):
-                    filed[one] = None
-        present = _Present(words)
-        return [matcher for matcher, pieces in filed if all(map(present.__getitem__, pieces))]
+                    present.add(piece)
+        found = [
+            (number, matcher)
+            for piece in present
+            for number, matcher, pieces in self._rules.get(piece, ())
+            if present.issuperset(pieces)
+        ]
+        return [matcher for _, matcher in sorted(found, key=_number)]
 
     def matches(
         self, sentence: Sequence[Word], candidates: Iterable[Matcher] | None = None
@@ -55,25 +63,13 @@ class RuleIndex:
                     yield matcher, match
 
 
-def _shortest_entry(piece: Phrases) -> int:
+def _shortest_word(piece: Phrases) -> int:
     """How short the shortest telling word is: short words stand in every sentence."""
     return min(map(len, (*piece.telling_words(), *piece.prefixes)))
 
 
-def _commonness(piece: Phrases) -> int:
-    """How likely a piece stands in a sentence: what is unlikely is best asked for first."""
-    return len(piece.first) + _PREFIX_WORDS * len(piece.prefixes)
-
-
-class _Present(dict[Phrases, bool]):
-    """Which phrases can stand in a sentence, found out when first asked."""
-
-    def __init__(self, words: set[str]) -> None:
-        self._words = words
-
-    def __missing__(self, phrases: Phrases) -> bool:
-        self[phrases] = present = phrases.may_stand_in(self._words)
-        return present
+def _number(found: tuple[int, Matcher]) -> int:
+    return found[0]
 
 
 class _Places(dict[Phrases, list[int]]):

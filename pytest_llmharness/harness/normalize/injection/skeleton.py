@@ -57,7 +57,7 @@ _SYMBOL_IN_WORD = re.compile(
 )
 _DISGUISED = re.compile(r"[^\W\d_][\d@$€|][^\W\d_]|[\u00ad\u200b-\u200f\u2060\ufeff\uff01-\uff5e]")
 _WRAP = re.compile(r"(?<![^\S\n])[^\S\n]*\n[^\S\n]*(?=[^\W\d_])")
-_ITEM = re.compile(r"^[ \t]*(?:§+[ \t]*)?\d{1,3}(?:\.\d{1,3}){0,3}[.)]?(?=[ \t]+[^\W\d_])", re.MULTILINE)
+_ITEM = re.compile(r"^[ \t]*(?:§+[ \t]*)?\d{1,3}(?:\.\d{1,3}){0,3}[.)]?(?=[ \t]+[^\W\d_]{2})", re.MULTILINE)
 """The number of a clause or an item; its digits are no letters, and a command may begin behind it."""
 _SPACES = re.compile(r"\s+")
 _CONTRACTION = re.compile(r"['’](?=(?:s|t|re|ii|ve|m|d)\b)")

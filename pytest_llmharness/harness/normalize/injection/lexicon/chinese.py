@@ -57,7 +57,8 @@ _LISTS = {
     "received": "收到, 得到, 被给",
     "maker": "开发者, 开发人员, 创造者, openai",
     "void": """作废, 无效, 取消, 失效, 撤销, 废除, 不再有效, 不再适用, 不适用, 不算数, 删除, 停用, 清除,
-        测试, 玩笑, 过期""",
+        测试, 玩笑, 过期,
+        不起作用, 不管用""",
     "question": "问题, 请求, 提问",
     "verbatim": "逐字, 一字不差, 原封不动, 完整地, 一字不漏",
     "call": """给, 致, 提示, 说明, 注意, 指令, 留言, 请注意, 所有, 各位, 写给, 面向, 告知, 敬告, 通知, 亲爱的, 重要, 警告""",
@@ -90,6 +91,7 @@ _RULES = (
     Rule("override", 1, "把|将 .. [old|your|all] .. [orders|rules] .. [forget]"),
     Rule("override", 0.6, "无论|不管|不论|尽管 .. [old|your] .. [orders|rules]"),
     Rule("override", 1, "你 .. 可以|能 .. 违反|无视|打破|忽略 .. [orders|rules]"),
+    Rule("void", 1, "[maker] . [orders|rules] .. [void]"),
     Rule("void", 1, "你 . [old] .. [orders|rules] .. [void]"),
     Rule("unbound", 0.7, "不受|没有|毫无|无 . 任何 .. [bonds]"),
     Rule("unbound", 1, "[become] ... [bonds] .. 不存在"),
@@ -100,7 +102,7 @@ _RULES = (
     Rule("leak", 1, "你 .. 收到|得到|被给 .. [secret|orders] .. [show]"),
     Rule("leak", 1, "[maker] .. 你 .. [ask] . [orders]"),
     Rule("obey", 0.5, "回答 .. 所有|一切|任何 .. 问题"),
-    Rule("steal", 0.5, "[loot] .. 发|告诉|给 . 我"),
+    Rule("steal", 0.5, "[loot] .. 发给我|告诉我|给我|发|告诉|给"),
     Rule("address", 0.7, "给|致|对 . [machine] .. 提示|说明|注意|指令|留言|信息|备注"),
 )
 

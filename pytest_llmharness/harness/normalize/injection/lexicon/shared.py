@@ -29,6 +29,7 @@ SHARED = (
     Rule("override", 0.7, "[forget] .. [your] . [part]", directed=True, topical=True),
     Rule("guards", 1, "[disable] .. [safeguards]", directed=True, topical=True),
     Rule("leak", 1, "[show] .. [entire] . [text] .. [told]", directed=True),
+    Rule("void", 1, "[orders|rules] .. [your] . [maker] .. [void]", topical=True),
     Rule("void", 1, "[old] . [orders] .. [void]", topical=True),
     Rule("void", 1, "[orders] . [late] .. [void]", topical=True),
     Rule("void", 0.7, "[old] . [rules] .. [void]", topical=True),
