@@ -25,7 +25,7 @@ def sync_transport(module: Any, real: Any) -> Any:
 
     @wraps(real)
     def handle_request(transport: Any, request: Any) -> Any:
-        recording = current()
+        recording = None if inside.get() else current()
         if recording is None:
             return real(transport, request)
         asked = _asked(request, request.read())
@@ -61,7 +61,7 @@ def async_transport(module: Any, real: Any) -> Any:
 
     @wraps(real)
     async def handle_async_request(transport: Any, request: Any) -> Any:
-        recording = current()
+        recording = None if inside.get() else current()
         if recording is None:
             return await real(transport, request)
         asked = _asked(request, await request.aread())

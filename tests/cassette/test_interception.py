@@ -752,3 +752,31 @@ def test_what_a_patch_below_answers_is_recorded_whole(
     monkeypatch.undo()
     with use_cassette(path):
         assert by_httpx2(BODY) == "patched"
+
+
+def passing(method: Any) -> Any:
+    """Return a patch that only calls on."""
+
+    def patch(*args: Any) -> Any:
+        return method(*args)
+
+    return patch
+
+
+@pytest.mark.parametrize("stack", [by_httpx2, by_async_httpx2], ids=lambda stack: stack.__name__)
+def test_a_call_that_passes_a_patch_on_its_way_is_recorded_once(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stack: Any
+) -> None:
+    """Above the patch, by the cassette opened last; not again below it."""
+    with use_cassette(tmp_path / "outer.json", record_mode="once") as outer:
+        for transport, name in (
+            (httpx2.HTTPTransport, "handle_request"),
+            (httpx2.AsyncHTTPTransport, "handle_async_request"),
+        ):
+            monkeypatch.setattr(transport, name, passing(getattr(transport, name)))
+        with use_cassette(tmp_path / "inner.json", record_mode="once") as inner:
+            assert stack(BODY) == "got " + BODY.decode()
+        assert (inner.recorded, outer.recorded) == (1, 0)
+        assert stack(BODY) == "got " + BODY.decode()
+        assert (inner.recorded, outer.recorded) == (1, 1)
+        monkeypatch.undo()
